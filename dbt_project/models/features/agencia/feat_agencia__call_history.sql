@@ -1,0 +1,23 @@
+SELECT
+  CAST(call_number AS BIGINT) AS call_number,
+  CAST(age AS INTEGER) AS age,
+  job,
+  marital,
+  education,
+  has_default,
+  housing AS has_housing_loan,
+  loan AS has_personal_loan,
+  contact,
+  month,
+  day_of_week AS weekday,
+  CAST(campaign AS INTEGER) AS campaign,
+  CAST(pdays AS INTEGER) AS pdays,
+  CAST(previous AS INTEGER) AS previous,
+  poutcome,
+  CAST(emp_var_rate AS DOUBLE) AS emp_var_rate,
+  CAST(cons_price_idx AS DOUBLE) AS cons_price_idx,
+  CAST(cons_conf_idx AS DOUBLE) AS cons_conf_idx,
+  CAST(euribor3m AS DOUBLE) AS euribor3m,
+  CAST(nr_employed AS DOUBLE) AS nr_employed,
+  is_subscribed
+FROM {{ ref('stg_agencia__bank_calls') }}

@@ -1,0 +1,4 @@
+SELECT
+  seller_id,
+  seller_state
+FROM {{ source('varejo', 'sellers') }}

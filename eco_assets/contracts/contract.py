@@ -1,0 +1,149 @@
+"""Reads data contracts (Open Data Contract Standard YAML) into the few things that the platform acts on.
+
+One file per source table under `sources/<domain>/<entity>.odcs.yaml`; nothing about a table's shape is written anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from eco_assets.errors import ContractError
+
+SOURCES = Path(__file__).parent / "sources"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `name` in the lake, `physical_name` in the file."""
+
+    name: str
+    physical_name: str
+    sql_type: str
+    is_required: bool
+    classification: str
+    is_personal: bool
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    date_format: str | None = None
+    pattern: str | None = None
+    is_unique: bool = False
+    null_strings: tuple[str, ...] = ("",)
+    valid_values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a source promises: columns, keys, where its files lie and what happens to a row that breaks the promise."""
+
+    domain: str
+    entity: str
+    version: str
+    description: str
+    owner: str
+    glob: str
+    file_format: str
+    delimiter: str
+    encoding: str
+    clock: str
+    cadence: str
+    key: tuple[str, ...]
+    key_includes_file: bool
+    keeps_good_rows: bool
+    max_invalid_share: float
+    columns: tuple[Column, ...]
+    path: Path
+
+    @property
+    def table(self) -> str:
+        """`domain.entity`, its name in the raw database."""
+        return f"{self.domain}.{self.entity}"
+
+
+@cache
+def load_contracts(root: Path = SOURCES) -> tuple[Contract, ...]:
+    """All contracts, ordered by table.
+
+    Raises:
+        ContractError: a file is malformed; names the file and what is wrong.
+    """
+    return tuple(
+        sorted((read_contract(path) for path in root.glob("*/*.odcs.yaml")), key=lambda contract: contract.table)
+    )
+
+
+def read_contract(path: Path) -> Contract:
+    """One contract. Raises `ContractError` as `load_contracts` does."""
+    from open_data_contract_standard.model import OpenDataContractStandard
+
+    try:
+        document = OpenDataContractStandard.from_file(str(path))
+        if not document.schema_ or len(document.schema_) != 1 or not document.servers:
+            raise ContractError("exactly one schema object and one server are needed")
+        table, server = document.schema_[0], document.servers[0]
+        custom = {prop.property: prop.value for prop in document.customProperties or []}
+        nulls = tuple(str(text) for text in custom.get("nullStrings") or [""])
+        columns = tuple(_column(prop, nulls) for prop in table.properties or [])
+        keyed = sorted((p.primaryKeyPosition or 0, p.name) for p in table.properties or [] if p.primaryKey)
+        return Contract(
+            domain=str(document.domain),
+            entity=str(table.name),
+            version=str(document.version),
+            description=str(document.description.purpose if document.description else ""),
+            owner=str(document.team.name if document.team else ""),
+            glob=str(server.path),
+            file_format=str(server.format),
+            delimiter=str(custom.get("delimiter", ",")),
+            encoding=str(custom.get("encoding", "utf-8")),
+            clock=_one_of(custom, "clock", ("live", "recorded")),
+            cadence=_one_of(custom, "cadence", ("daily", "reference")),
+            key=tuple(str(name) for _, name in keyed),
+            key_includes_file=_flag(custom.get("keyIncludesFile")),
+            keeps_good_rows=_one_of(custom, "onInvalidRow", ("quarantine_batch", "quarantine_row")) == "quarantine_row",
+            max_invalid_share=float(custom.get("maxInvalidRows", 0)),
+            columns=columns,
+            path=path,
+        )
+    except (ContractError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ContractError(f"{path.name}: {error}; see CONTRIBUTING.md, 'A new source'") from error
+
+
+def _column(prop: Any, null_strings: tuple[str, ...]) -> Column:
+    options = prop.logicalTypeOptions or {}
+    return Column(
+        name=prop.name,
+        physical_name=prop.physicalName or prop.name,
+        sql_type=prop.physicalType,
+        is_required=bool(prop.required),
+        classification=prop.classification or "internal",
+        is_personal="personal_data" in (prop.tags or []),
+        description=prop.description or "",
+        minimum=options.get("minimum"),
+        maximum=options.get("maximum"),
+        date_format=options.get("format"),
+        pattern=options.get("pattern"),
+        is_unique=bool(prop.unique),
+        null_strings=null_strings,
+        valid_values=tuple(_valid_values(prop.quality or [])),
+    )
+
+
+def _valid_values(rules: list[Any]) -> Iterator[str]:
+    for rule in rules:
+        values = getattr(rule, "validValues", None) or (getattr(rule, "arguments", None) or {}).get("validValues")
+        yield from (str(value) for value in values or [])
+
+
+def _one_of(custom: dict[str, Any], name: str, allowed: tuple[str, ...]) -> str:
+    value = str(custom.get(name, ""))
+    if value not in allowed:
+        raise ContractError(f"customProperties.{name} is {value!r}, must be one of {', '.join(allowed)}")
+    return value
+
+
+def _flag(value: object) -> bool:
+    return value is True or str(value).lower() == "true"

@@ -1,0 +1,70 @@
+"""The error tree. Add a class when a caller must tell it apart; a message says what happened and what to do.
+
+EcoError
+├── PermanentError      trying again will not help; somebody must change something
+│   ├── ConfigError     a setting is missing, unknown or malformed
+│   ├── ContractError   a data contract is malformed or cannot be met by design
+│   ├── DataRejected    a batch breaks its contract and was quarantined
+│   ├── PolicyError     a policy file is malformed or names something unknown
+│   ├── ModelRejected   a trained model does not beat its baseline, or no champion exists
+│   ├── LedgerError     the ledger's chain is broken, or an entry would be changed
+│   ├── ActionRefused   the outside world refused an action for good (no capacity, no such door)
+│   └── NotFound        an id or name that nothing is known by
+└── TransientError      the same call may go through later
+├── LakeBusy        another process holds the lake's write lock
+└── DoorUnavailable an outside system did not answer
+"""
+
+from __future__ import annotations
+
+
+class EcoError(Exception):
+    """Anything Eco raises on purpose."""
+
+
+class PermanentError(EcoError):
+    """Trying again will not help."""
+
+
+class TransientError(EcoError):
+    """The same call may go through later."""
+
+
+class ConfigError(PermanentError):
+    """A setting is missing, unknown or malformed."""
+
+
+class ContractError(PermanentError):
+    """A data contract is malformed, or cannot be met by design."""
+
+
+class DataRejected(PermanentError):
+    """A batch breaks its contract and was quarantined."""
+
+
+class PolicyError(PermanentError):
+    """A policy file is malformed or names something unknown."""
+
+
+class ModelRejected(PermanentError):
+    """A trained model does not beat its baseline, or no champion exists."""
+
+
+class LedgerError(PermanentError):
+    """The ledger's chain is broken, or an entry would be changed."""
+
+
+class ActionRefused(PermanentError):
+    """The outside world refused an action for good."""
+
+
+class NotFound(PermanentError):
+    """An id or a name that nothing is known by."""
+
+
+class LakeBusy(TransientError):
+    """Another process holds the lake's write lock."""
+
+
+class DoorUnavailable(TransientError):
+    """An outside system did not answer."""

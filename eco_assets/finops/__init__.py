@@ -1,0 +1,1 @@
+"""FinOps: what each agent costs, and what it returns for that."""

@@ -1,0 +1,91 @@
+"""Hands a day's decisions to the engine and writes how they ended to the ledger.
+
+A decision that needs approval waits until a person has answered; one that was carried out before is never carried out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from eco_assets.errors import PermanentError
+from eco_assets.jorge.engine import Engine
+from eco_assets.ledger import Entry, Ledger
+
+APPROVED, REJECTED = "approved", "rejected"
+
+
+@dataclass(frozen=True)
+class Executed:
+    """The day's execution records, those that wait for a person included; `added` counts the new ones."""
+
+    records: tuple[dict[str, Any], ...]
+    added: int
+
+    def outcomes(self) -> dict[str, int]:
+        """Number of records by outcome."""
+        counts: dict[str, int] = {}
+        for record in self.records:
+            counts[record["outcome"]] = counts.get(record["outcome"], 0) + 1
+        return counts
+
+
+def execute_day(ledger: Ledger, agent: str, as_of: str, engine: Callable[[], AbstractContextManager[Engine]]) -> Executed:
+    """Carry out what was decided for one agent on one business day and not carried out yet.
+
+    Args:
+        ledger: source of decisions and approvals, target of execution records.
+        agent: whose decisions.
+        as_of: the business day, ISO.
+        engine: opens an engine; called only when there is something to run.
+    """
+    decisions = [decision for decision in ledger.list("decision", agent=agent, as_of=as_of) if decision["workflow"]]
+    done = {record["decision_id"] for record in ledger.list("execution", agent=agent, as_of=as_of)}
+    answers = {answer["decision_id"]: answer["verdict"] for answer in ledger.list("approval", agent=agent, as_of=as_of)}
+    waiting = [d for d in decisions if d["requires_approval"] and d["decision_id"] not in answers]
+    refused = [d for d in decisions if answers.get(d["decision_id"]) == REJECTED and d["decision_id"] not in done]
+    held = {decision["decision_id"] for decision in (*waiting, *refused)} | done
+    ready = [decision for decision in decisions if decision["decision_id"] not in held]
+    fresh = [_without_steps(decision, "rejected") for decision in refused]
+    if ready:
+        with engine() as running:
+            fresh += running.run(ready)
+    added = ledger.append(Entry("execution", record["workflow_id"], agent, as_of, record) for record in fresh)
+    records = ledger.list("execution", agent=agent, as_of=as_of)
+    return Executed((*records, *(_without_steps(decision, "awaiting_approval") for decision in waiting)), added)
+
+
+def answer(ledger: Ledger, decision_id: str, *, by: str, verdict: str, why: str = "") -> dict[str, Any]:
+    """Record a person's answer to a decision that waits for one; returns the decision.
+
+    Raises:
+        NotFound: no such decision.
+        PermanentError: it does not wait for an answer, or has one already.
+    """
+    decision = ledger.get("decision", decision_id)
+    if not decision["requires_approval"]:
+        raise PermanentError(f"{decision['decision_id']} needs no approval")
+    body = {"decision_id": decision["decision_id"], "verdict": verdict, "by": by, "why": why}
+    if not ledger.append([Entry("approval", decision["decision_id"], decision["agent"], decision["as_of"], body)]):
+        earlier = ledger.get("approval", decision["decision_id"])
+        raise PermanentError(f"{decision['decision_id']} was {earlier['verdict']} by {earlier['by']} already")
+    return decision
+
+
+def _without_steps(decision: dict[str, Any], outcome: str) -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return {
+        "workflow_id": decision["decision_id"],
+        "decision_id": decision["decision_id"],
+        "agent": decision["agent"],
+        "workflow": decision["workflow"],
+        "outcome": outcome,
+        "steps": [],
+        "started_at": now,
+        "finished_at": now,
+        "duration_ms": 0.0,
+        "cost_brl": 0.0,
+    }

@@ -1,0 +1,190 @@
+"""The ledger: an append-only, hash-chained record of decisions, executions, approvals and costs (SQLite).
+
+Every entry carries the hash of the one before it, so a changed or removed entry is found by `verify`. A cut-off tail is found
+through `ledger.head`, a second file that names the newest entry. What is *derived* (reports, cost tables) stays out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from eco_assets.errors import LedgerError, NotFound
+
+Body = Mapping[str, Any]
+GENESIS = "0" * 64
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+  seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, agent TEXT NOT NULL, as_of TEXT NOT NULL,
+  at TEXT NOT NULL, body TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL, UNIQUE (kind, id)
+) STRICT;
+CREATE INDEX IF NOT EXISTS entries_by_day ON entries (kind, agent, as_of);
+CREATE TRIGGER IF NOT EXISTS entries_never_change BEFORE UPDATE ON entries
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS entries_never_go BEFORE DELETE ON entries
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened. `id` is unique within its `kind`; `as_of` is the business day, ISO."""
+
+    kind: str
+    id: str
+    agent: str
+    as_of: str
+    body: Body
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest entry: its number (0 when empty) and its hash."""
+
+    seq: int
+    hash: str
+
+
+def canonical(value: object) -> str:
+    """JSON with one spelling per value: sorted keys, no spaces, UTF-8; NaN is refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _hash(previous: str, seq: int, entry: Entry, at: str, body: str) -> str:
+    fields = [previous, str(seq), entry.kind, entry.id, entry.agent, entry.as_of, at, body]
+    return hashlib.sha256("\x1f".join(fields).encode()).hexdigest()
+
+
+class Ledger:
+    """Access to one ledger file. Safe for several processes: every append is one immediate transaction, synced to disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._connect() as db:
+            db.executescript(_SCHEMA)
+
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        db = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            yield db
+        finally:
+            db.close()
+
+    def append(self, entries: Iterable[Entry]) -> int:
+        """Add the entries that are not there yet, in one transaction; returns how many were new.
+
+        An id that is there already is left as it is: who was first decided.
+
+        Raises:
+            LedgerError: the file cannot be written.
+        """
+        batch = list(entries)
+        if not batch:
+            return 0
+        try:
+            with self._connect() as db:
+                db.execute("BEGIN IMMEDIATE")
+                added, head = self._insert(db, batch)
+                db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"{self._path} could not be written ({error}); check the disk and the file's permissions"
+            ) from error
+        if added:
+            self._write_head(head)
+        return added
+
+    def _insert(self, db: sqlite3.Connection, batch: Sequence[Entry]) -> tuple[int, Head]:
+        seq, previous = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)
+        added = 0
+        for entry in batch:
+            if db.execute("SELECT 1 FROM entries WHERE kind = ? AND id = ?", (entry.kind, entry.id)).fetchone():
+                continue
+            body, at = canonical(entry.body), datetime.now(UTC).isoformat(timespec="milliseconds")
+            seq, added = seq + 1, added + 1
+            digest = _hash(previous, seq, entry, at, body)
+            row = (seq, entry.kind, entry.id, entry.agent, entry.as_of, at, body, previous, digest)
+            db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            previous = digest
+        return added, Head(seq, previous)
+
+    def _write_head(self, head: Head) -> None:
+        temporary = self._path.with_suffix(f".head.{head.seq}.tmp")
+        temporary.write_text(f"{head.seq} {head.hash}\n", encoding="ascii")
+        temporary.replace(self._path.with_suffix(".head"))
+
+    def head(self) -> Head:
+        """The newest entry."""
+        with self._connect() as db:
+            row = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+        return Head(*row) if row else Head(0, GENESIS)
+
+    def known(self, kind: str, ids: Iterable[str]) -> set[str]:
+        """Those of `ids` that the ledger holds under `kind`."""
+        with self._connect() as db:
+            held = {row[0] for row in db.execute("SELECT id FROM entries WHERE kind = ?", (kind,))}
+        return held.intersection(ids)
+
+    def get(self, kind: str, entry_id: str) -> dict[str, Any]:
+        """The body of one entry; a unique prefix of its id is enough.
+
+        Raises:
+            NotFound: no entry, or more than one, begins with that id.
+        """
+        query = "SELECT id, body FROM entries WHERE kind = ? AND substr(id, 1, ?) = ? LIMIT 2"
+        with self._connect() as db:
+            rows = db.execute(query, (kind, len(entry_id), entry_id)).fetchall()
+        if len(rows) != 1:
+            what = "more than one" if rows else "no"
+            raise NotFound(f"{what} {kind} begins with {entry_id!r}; `eco status --json` lists the newest ids")
+        body: dict[str, Any] = json.loads(rows[0][1])
+        return body
+
+    def list(self, kind: str, *, agent: str | None = None, as_of: str | None = None) -> list[dict[str, Any]]:
+        """Bodies of a kind in the order they were written, each with its `seq` and `recorded_at`."""
+        query, values = "SELECT seq, at, body FROM entries WHERE kind = ?", [kind]
+        for column, value in (("agent", agent), ("as_of", as_of)):
+            if value is not None:
+                query, values = f"{query} AND {column} = ?", [*values, value]
+        with self._connect() as db:
+            rows = db.execute(f"{query} ORDER BY seq", values).fetchall()
+        return [{**json.loads(body), "seq": seq, "recorded_at": at} for seq, at, body in rows]
+
+    def verify(self) -> Head:
+        """Recompute the whole chain; returns its head.
+
+        Raises:
+            LedgerError: an entry was changed, removed or put in between, or the tail was cut off; says at which number.
+        """
+        previous, seq = GENESIS, 0
+        hashes: dict[int, str] = {0: GENESIS}
+        with self._connect() as db:
+            for row in db.execute(
+                "SELECT seq, kind, id, agent, as_of, at, body, previous, hash FROM entries ORDER BY seq"
+            ):
+                seq += 1
+                entry = Entry(row[1], row[2], row[3], row[4], {})
+                if row[0] != seq or row[7] != previous or _hash(previous, seq, entry, row[5], row[6]) != row[8]:
+                    raise LedgerError(
+                        f"the chain breaks at entry {row[0]} ({row[1]} {row[2]}): it was changed, removed or inserted"
+                    )
+                previous = hashes[seq] = row[8]
+        mark = self._path.with_suffix(".head")
+        if mark.exists():
+            number, digest = mark.read_text(encoding="ascii").split()
+            if hashes.get(int(number)) != digest:
+                raise LedgerError(
+                    f"the ledger ends at entry {seq}, but entry {number} was written once: its tail was cut off or replaced"
+                )
+        return Head(seq, previous)

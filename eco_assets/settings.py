@@ -1,0 +1,141 @@
+"""The one place that reads the environment. Add a setting here, in `.env.example` and nowhere else.
+
+Every path that Eco writes to hangs from `home`; every engine takes what it needs from a `Settings`, never from `os.environ`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from eco_assets.errors import ConfigError
+
+PREFIX = "ECO_"
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+AGENTS = ("comercial", "varejo", "industrial", "agencia")
+
+
+class Settings(BaseModel):
+    """Everything that may differ between two installations. Frozen; build it with `Settings.from_env()`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(description="Folder that holds all state: lake, ledger, models, outbox, pages.")
+    data: Path | None = Field(
+        default=None, description="Real data in its publishers' layout; without it a twin is generated."
+    )
+    twin_seed: int = Field(default=7, ge=0, description="Seed of the generated business.")
+    twin_scale: float = Field(
+        default=1.0, gt=0, le=50, description="Size of the generated business; 1.0 is about 10,000 orders."
+    )
+    lake_wait_s: float = Field(
+        default=120.0, gt=0, description="Seconds to wait for another process that writes to the lake."
+    )
+    steps_slow_ms: int = Field(
+        default=0, ge=0, description="Milliseconds to wait before each workflow step; for crash drills."
+    )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read `ECO_*` variables.
+
+        Raises:
+            ConfigError: a variable is unknown or malformed, `ECO_DATA` is no folder, or the home holds other data.
+        """
+        env = os.environ if environ is None else environ
+        given = {k.removeprefix(PREFIX).lower(): v for k, v in env.items() if k.startswith(PREFIX) and v != ""}
+        unknown = sorted(set(given) - set(cls.model_fields))
+        if unknown:
+            known = ", ".join(f"{PREFIX}{name.upper()}" for name in cls.model_fields)
+            raise ConfigError(f"unknown setting {PREFIX}{unknown[0].upper()}; the known ones are: {known}")
+        data = Path(given["data"]).expanduser().resolve() if "data" in given else None
+        if data is not None and not data.is_dir():
+            raise ConfigError(
+                f"ECO_DATA={given['data']} is not a folder; point it at one, or unset it to use the generated business"
+            )
+        home = Path(given["home"]).expanduser().resolve() if "home" in given else _default_home(data)
+        try:
+            return cls.model_validate({**given, "home": home, "data": data})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from error
+
+    @property
+    def data_root(self) -> Path:
+        """Folder that the source globs of the contracts are relative to."""
+        return self.data or self.home / "twin"
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the lake."""
+        return self.home / "lake"
+
+    @property
+    def ledger_db(self) -> Path:
+        """SQLite file of the append-only ledger."""
+        return self.home / "ledger.db"
+
+    @property
+    def jorge_db(self) -> Path:
+        """SQLite file of the durable engine."""
+        return self.home / "jorge" / "engine.db"
+
+    @property
+    def outbox(self) -> Path:
+        """Folder that actions write their messages to while no sender is configured."""
+        return self.home / "outbox"
+
+    @property
+    def knowledge(self) -> Path:
+        """Folder of Markdown pages that stands in for Notion."""
+        return self.home / "notion"
+
+    @property
+    def mlflow_uri(self) -> str:
+        """MLflow tracking and registry URI."""
+        return f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """Folder of MLflow artifacts."""
+        return self.home / "mlflow" / "artifacts"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of the Dagster instance."""
+        return self.home / "dagster"
+
+    def claim_home(self) -> None:
+        """Create the home and remember whose data it holds.
+
+        Raises:
+            ConfigError: the home already holds decisions made on other data; mixing two businesses would corrupt both.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        mark, source = (
+            self.home / "source.json",
+            {"data": str(self.data) if self.data else f"twin seed {self.twin_seed} x{self.twin_scale}"},
+        )
+        if mark.exists():
+            held = json.loads(mark.read_text(encoding="utf-8"))
+            if held != source:
+                raise ConfigError(
+                    f"{self.home} holds data from {held['data']}, not {source['data']}: set ECO_HOME to another folder, or delete this one"
+                )
+            return
+        temporary = mark.with_suffix(".tmp")
+        temporary.write_text(json.dumps(source), encoding="utf-8")
+        temporary.replace(mark)
+
+
+def _default_home(data: Path | None) -> Path:
+    """`.eco` for the generated business; a folder beside it for each other data root, so that no two businesses mix."""
+    home = PROJECT_ROOT / ".eco"
+    if data is None:
+        return home
+    return home / f"data-{hashlib.sha256(str(data).encode()).hexdigest()[:8]}"
