@@ -130,6 +130,13 @@ class Ledger:
             row = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
         return Head(*row) if row else Head(0, GENESIS)
 
+    def last(self, *, agent: str, as_of: str) -> str:
+        """Hash of the newest entry about one agent's day; what a page of that day can be checked against."""
+        with self._connect() as db:
+            query = "SELECT hash FROM entries WHERE agent = ? AND as_of = ? ORDER BY seq DESC LIMIT 1"
+            row = db.execute(query, (agent, as_of)).fetchone()
+        return str(row[0]) if row else GENESIS
+
     def known(self, kind: str, ids: Iterable[str]) -> set[str]:
         """Those of `ids` that the ledger holds under `kind`."""
         with self._connect() as db:

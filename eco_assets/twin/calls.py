@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from eco_assets.twin.plan import Days, Floats, Ints, Plan, sigmoid, weekday
-from eco_assets.twin.tables import Layout, Table, numbers, pick
+from eco_assets.twin.tables import Column, Layout, Table, numbers, pick
 
 CALLS = 4_000
 BASE_LOGIT = -3.0
@@ -31,48 +31,70 @@ def build(plan: Plan) -> tuple[list[Table], dict[str, object]]:
     """The calls, and the true mean probability of a sale by occupation over all calls and over the last tenth."""
     rng = plan.rng("calls")
     count = plan.rows(CALLS, least=400)
-    day = _call_days(rng, plan, count)
+    people, day = _people(rng, count), _call_days(rng, plan, count)
     economy = _economy(rng, day, plan)
-    job = rng.choice(len(JOBS), count, p=[share for share, _ in JOBS.values()])
-    age = np.clip(np.round(_typical_age(job) + rng.normal(0, 8.5, count)), 18, 92).astype(np.int64)
-    outcome = rng.choice(3, count, p=(0.82, 0.11, 0.07))
-    cellular = rng.random(count) < 0.64
-    campaign = np.minimum(rng.geometric(0.42, count), 40)
-    default = rng.choice(3, count, p=(0.795, 0.204, 0.001))
-    month = day.astype("datetime64[M]").astype(np.int64) % 12
-    logit = BASE_LOGIT + np.array([effect for _, effect in JOBS.values()])[job] + MONTH_EFFECT[month]
-    logit = logit + np.array(list(OUTCOME_EFFECT.values()))[outcome] + 0.90 * cellular - 0.12 * (campaign - 1)
-    logit = logit - 0.45 * (default != 0) + 0.25 * (age > 60) - 0.40 * (economy["euribor3m"] - economy["euribor3m"].mean())
-    probability = sigmoid(logit)
+    month = np.asarray(day.astype("datetime64[M]").astype(np.int64) % 12, dtype=np.int64)
+    probability = _probability(people, month, economy["euribor3m"])
     sold = rng.random(count) < probability
-    previous = np.where(outcome == 0, 0, 1 + (rng.random(count) < 0.2))
-    columns: dict[str, list[object]] = {
-        "age": age.tolist(),
-        "job": list(pick(list(JOBS), job)),
-        "marital": list(pick(("married", "single", "divorced", "unknown"), rng.choice(4, count, p=(0.6, 0.28, 0.115, 0.005)))),
-        "education": list(pick(list(EDUCATION), rng.choice(len(EDUCATION), count, p=list(EDUCATION.values())))),
-        "default": list(pick(("no", "unknown", "yes"), default)),
-        "housing": list(pick(("yes", "no", "unknown"), rng.choice(3, count, p=(0.52, 0.455, 0.025)))),
-        "loan": list(pick(("no", "yes", "unknown"), rng.choice(3, count, p=(0.82, 0.155, 0.025)))),
-        "contact": list(pick(("telephone", "cellular"), cellular.astype(np.int64))),
-        "month": list(pick(MONTHS, month)),
-        "day_of_week": list(pick(("mon", "tue", "wed", "thu", "fri"), weekday(day))),
+    columns: dict[str, Column] = {
+        **_person_columns(rng, people),
+        "month": pick(MONTHS, month),
+        "day_of_week": pick(("mon", "tue", "wed", "thu", "fri"), weekday(day)),
         "duration": np.round(rng.lognormal(np.where(sold, 6.1, 5.1), 0.75)).astype(np.int64).tolist(),
-        "campaign": campaign.tolist(),
-        "pdays": np.where(outcome == 2, rng.integers(2, 16, count), 999).tolist(),
-        "previous": previous.tolist(),
-        "poutcome": list(pick(list(OUTCOME_EFFECT), outcome)),
-        **{name: list(numbers(values, 3)) for name, values in economy.items()},
-        "y": list(pick(("no", "yes"), sold.astype(np.int64))),
+        "campaign": people["campaign"].tolist(),
+        "pdays": np.where(people["outcome"] == 2, rng.integers(2, 16, count), 999).tolist(),
+        "previous": np.where(people["outcome"] == 0, 0, 1 + (rng.random(count) < 0.2)).tolist(),
+        "poutcome": pick(list(OUTCOME_EFFECT), people["outcome"]),
+        **{name: numbers(values, 3) for name, values in economy.items()},
+        "y": pick(("no", "yes"), sold.astype(np.int64)),
     }
-    table = Table("agencia/bank_marketing/bank-additional-full.csv", dict(columns), Layout(delimiter=";"))
     late = np.arange(count) >= count - count // 10
     truth: dict[str, object] = {
-        "mean_probability_by_job": _by_job(job, probability),
-        "mean_probability_by_job_last_tenth": _by_job(job[late], probability[late]),
+        "mean_probability_by_job": _by_job(people["job"], probability),
+        "mean_probability_by_job_last_tenth": _by_job(people["job"][late], probability[late]),
         "share_sold": round(float(sold.mean()), 4),
     }
-    return [table], truth
+    return [Table("agencia/bank_marketing/bank-additional-full.csv", columns, Layout(delimiter=";"))], truth
+
+
+def _people(rng: np.random.Generator, count: int) -> dict[str, Ints]:
+    """What of a call moves its outcome, as whole numbers, each of shape (count,)."""
+    job = rng.choice(len(JOBS), count, p=[share for share, _ in JOBS.values()])
+    return {
+        "job": job,
+        "age": np.clip(np.round(_typical_age(job) + rng.normal(0, 8.5, count)), 18, 92).astype(np.int64),
+        "outcome": rng.choice(3, count, p=(0.82, 0.11, 0.07)),
+        "cellular": (rng.random(count) < 0.64).astype(np.int64),
+        "campaign": np.minimum(rng.geometric(0.42, count), 40),
+        "default": rng.choice(3, count, p=(0.795, 0.204, 0.001)),
+    }
+
+
+def _probability(people: dict[str, Ints], month: Ints, euribor: Floats) -> Floats:
+    """True probability that a call sells."""
+    logit = BASE_LOGIT + np.array([effect for _, effect in JOBS.values()])[people["job"]] + MONTH_EFFECT[month]
+    logit = logit + np.array(list(OUTCOME_EFFECT.values()))[people["outcome"]] + 0.90 * people["cellular"]
+    logit = logit - 0.12 * (people["campaign"] - 1) - 0.45 * (people["default"] != 0) + 0.25 * (people["age"] > 60)
+    return sigmoid(logit - 0.40 * (euribor - euribor.mean()))
+
+
+def _person_columns(rng: np.random.Generator, people: dict[str, Ints]) -> dict[str, Column]:
+    """The columns up to `contact`; marital status, education and loans say nothing about the outcome."""
+    count = people["job"].size
+
+    def drawn(shares: dict[str, float]) -> list[str]:
+        return pick(list(shares), rng.choice(len(shares), count, p=list(shares.values())))
+
+    return {
+        "age": people["age"].tolist(),
+        "job": pick(list(JOBS), people["job"]),
+        "marital": drawn({"married": 0.6, "single": 0.28, "divorced": 0.115, "unknown": 0.005}),
+        "education": drawn(EDUCATION),
+        "default": pick(("no", "unknown", "yes"), people["default"]),
+        "housing": drawn({"yes": 0.52, "no": 0.455, "unknown": 0.025}),
+        "loan": drawn({"no": 0.82, "yes": 0.155, "unknown": 0.025}),
+        "contact": pick(("telephone", "cellular"), people["cellular"]),
+    }
 
 
 def _call_days(rng: np.random.Generator, plan: Plan, count: int) -> Days:

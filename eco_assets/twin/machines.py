@@ -14,7 +14,7 @@ from eco_assets.twin.tables import Column, Layout, Table, dates, numbers, stamps
 
 THERMOMETER_DAYS = 60
 READINGS_A_DAY = 288
-QUIET_SECONDS = 400  # the first part of every session is normal, as in SKAB
+QUIET_READINGS = 400  # the first part of every session is normal, as in SKAB
 PRESSURE_STEP = 0.327927  # the sensor's resolution, in bar
 
 # column: (level, spread of a reading, spread between pumps, shift at full fault in spreads of a reading)
@@ -111,7 +111,7 @@ def _pump(plan: Plan, session: Session) -> tuple[Table, dict[str, str] | None]:
     start = (plan.last_day - session.age).astype("datetime64[s]") + np.timedelta64(int(session.hour * 3600), "s")
     elapsed = np.cumsum(1 + (rng.random(session.readings) < 0.03))  # a second is lost now and then
     moments = start + elapsed.astype("timedelta64[s]")
-    first = int(session.readings * rng.uniform(0.52, 0.62)) if session.severity else session.readings
+    first = max(QUIET_READINGS, int(session.readings * rng.uniform(0.52, 0.62))) if session.severity else session.readings
     last = min(session.readings, first + int(session.readings * rng.uniform(0.28, 0.5)))
     shape = np.zeros(session.readings)
     shape[first:last] = session.severity * np.minimum(1.0, np.arange(last - first) / 40.0)

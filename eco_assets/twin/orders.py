@@ -72,13 +72,10 @@ def build(plan: Plan, demand: Demand, catalog: Catalog) -> Orders:
     person, state = _people(rng, count)
     boleto = rng.random(count) < 0.19
     unit_order, unit_number, product = _units(rng, category, catalog)
-    list_price = catalog.price[product] * (1.0 - demand.discount(plan.days)[category, day][unit_order])
     transit_mean = np.array([STATES[name][3] for name in state])[person]
-    weight = catalog.weight[product]
-    freight = 7.5 + 0.55 * transit_mean[unit_order] + 1.8 * weight / 1000 + rng.gamma(2.0, 1.2, product.size)
-    ends = rng.random(count)
-    canceled, unavailable = ends < CANCELED, (ends >= CANCELED) & (ends < CANCELED + UNAVAILABLE)
-    lost = (ends >= CANCELED + UNAVAILABLE) & (ends < CANCELED + UNAVAILABLE + LOST)
+    discount = demand.discount(plan.days)[category, day]
+    price, freight = _amounts(rng, catalog, product, discount[unit_order], transit_mean[unit_order])
+    canceled, unavailable, lost = _endings(rng, count)
     handling = catalog.handling[catalog.seller[product[unit_number == 1]]]
     approved, carrier, delivered = _delivery(rng, plan, purchase, boleto, handling, transit_mean)
     never = np.datetime64("NaT", "s")
@@ -100,8 +97,8 @@ def build(plan: Plan, demand: Demand, catalog: Catalog) -> Orders:
         unit_order=unit_order,
         unit_number=unit_number,
         product=product,
-        price=np.asarray(np.round(np.maximum(list_price, 1.0), 2), dtype=np.float64),
-        freight=np.round(freight, 2),
+        price=price,
+        freight=freight,
     )
 
 
@@ -137,6 +134,20 @@ def _units(rng: np.random.Generator, category: Ints, catalog: Catalog) -> tuple[
     unit_order = np.repeat(np.arange(category.size), size)
     first = np.repeat(np.cumsum(size) - size, size)
     return unit_order, np.arange(unit_order.size) - first + 1, np.repeat(product, size)
+
+
+def _endings(rng: np.random.Generator, count: int) -> tuple[Flags, Flags, Flags]:
+    """Which orders are cancelled, cannot be served, or get lost on the way; no order is two of them."""
+    draw = rng.random(count)
+    first, second, third = np.cumsum((CANCELED, UNAVAILABLE, LOST))
+    return draw < first, (draw >= first) & (draw < second), (draw >= second) & (draw < third)
+
+
+def _amounts(rng: np.random.Generator, catalog: Catalog, product: Ints, discount: Floats, transit: Floats) -> tuple[Floats, Floats]:
+    """Price and freight of each unit, in BRL; freight grows with the distance and the weight."""
+    price = np.round(np.maximum(catalog.price[product] * (1.0 - discount), 1.0), 2)
+    freight = 7.5 + 0.55 * transit + 1.8 * catalog.weight[product] / 1000 + rng.gamma(2.0, 1.2, product.size)
+    return np.asarray(price, dtype=np.float64), np.round(freight, 2)
 
 
 def _delivery(

@@ -1,0 +1,50 @@
+"""The code location: assembles what `defs/`, `sensors/` and `resources/` define, and does nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Everything, built when Dagster asks for it."""
+    return build_defs()
+
+
+def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """The definitions; tests may put other resources in the place of ours."""
+    from eco_assets.defs.aurion import aurion_assets
+    from eco_assets.defs.checks import mart_checks
+    from eco_assets.defs.decisions import decision_assets
+    from eco_assets.defs.executions import execution_assets
+    from eco_assets.defs.finops import finops_assets
+    from eco_assets.defs.jobs import jobs
+    from eco_assets.defs.models import model_assets
+    from eco_assets.defs.phd import phd_assets
+    from eco_assets.defs.reports import report_assets
+    from eco_assets.defs.schedules import schedules
+    from eco_assets.defs.slo import slo_assets
+    from resources.dbt import dbt_resource
+    from resources.platform import PlatformResource
+    from sensors.decision_changes import decision_sensors
+
+    return dg.Definitions(
+        assets=[
+            *aurion_assets(),
+            *phd_assets(),
+            *model_assets(),
+            *decision_assets(),
+            *execution_assets(),
+            *finops_assets(),
+            *slo_assets(),
+            *report_assets(),
+        ],
+        asset_checks=list(mart_checks()),
+        jobs=jobs(),
+        schedules=list(schedules()),
+        sensors=list(decision_sensors()),
+        resources={"platform": PlatformResource(), "dbt": dbt_resource(), **(resources or {})},
+    )

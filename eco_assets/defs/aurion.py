@@ -1,0 +1,136 @@
+"""Raw assets: one for each source contract, landed, checked and loaded a domain at a time.
+
+A file that breaks its contract fails the blocking check `contract` of its asset, so nothing downstream runs in that run; what was
+accepted before stays in the lake. Reading and checking files is `eco_assets/aurion`'s.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import groupby
+
+import dagster as dg
+
+from eco_assets.aurion.landing import Landed
+from eco_assets.contracts.contract import Contract, load_contracts
+from eco_assets.defs.describe import code_version, common
+from resources.platform import PlatformResource
+
+CHECK = "contract"
+
+
+def raw_key(contract: Contract) -> dg.AssetKey:
+    """`raw/<domain>/<entity>`."""
+    return dg.AssetKey(["raw", contract.domain, contract.entity])
+
+
+def source_key(contract: Contract) -> dg.AssetKey:
+    """`source/<domain>/<entity>`: the files outside."""
+    return dg.AssetKey(["source", contract.domain, contract.entity])
+
+
+def _source_spec(contract: Contract) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        source_key(contract),
+        description=f"Files {contract.glob}, as their publisher writes them. {contract.description}",
+        metadata={"glob": contract.glob, "clock": contract.clock, "cadence": contract.cadence},
+        **common("sources", contract.domain, [contract.file_format, "file"], [_path(contract)]),
+    )
+
+
+def _raw_spec(contract: Contract) -> dg.AssetSpec:
+    code = [_path(contract), "eco_assets/aurion", "eco_assets/contracts/check.py"]
+    return dg.AssetSpec(
+        raw_key(contract),
+        deps=[source_key(contract)],
+        description=f"{contract.description} Contract {contract.version}: `{_path(contract)}`.",
+        skippable=True,
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns=[_column(contract, name) for name in range(len(contract.columns))]),
+            "dagster/table_name": f"raw.{contract.table}",
+            "contract_version": contract.version,
+        },
+        **common("aurion", contract.domain, ["duckdb", "parquet", "dlt"], code),
+    )
+
+
+def _column(contract: Contract, number: int) -> dg.TableColumn:
+    column = contract.columns[number]
+    tags = {"classification": column.classification, **({"personal_data": ""} if column.is_personal else {})}
+    constraints = dg.TableColumnConstraints(nullable=not column.is_required, unique=column.is_unique)
+    return dg.TableColumn(column.name, column.sql_type, description=column.description, constraints=constraints, tags=tags)
+
+
+def _path(contract: Contract) -> str:
+    return f"eco_assets/contracts/sources/{contract.domain}/{contract.path.name}"
+
+
+def _domain_assets(domain: str, contracts: list[Contract]) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=f"aurion_{domain}",
+        specs=[_raw_spec(contract) for contract in contracts],
+        check_specs=[
+            dg.AssetCheckSpec(
+                CHECK, asset=raw_key(contract), blocking=True, description=f"Every file of {contract.table} holds contract {contract.version}."
+            )
+            for contract in contracts
+        ],
+        can_subset=True,
+        pool="lake",
+    )
+    def ingest(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        chosen = [contract for contract in contracts if raw_key(contract) in context.selected_asset_keys]
+        for landed in platform.get().ingest(domain, chosen):
+            verdict = _verdict(landed)
+            if landed.is_accepted:
+                yield dg.MaterializeResult(
+                    asset_key=raw_key(landed.contract),
+                    metadata=_metadata(landed),
+                    data_version=dg.DataVersion(_data_version(landed)),
+                    check_results=[verdict],
+                )
+            else:
+                yield verdict
+
+    return ingest
+
+
+def _verdict(landed: Landed) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.WARN if landed.is_accepted else dg.AssetCheckSeverity.ERROR
+    reasons = "\n".join(f"- {reason}" for reason in landed.reasons[:50])
+    return dg.AssetCheckResult(
+        asset_key=raw_key(landed.contract),
+        check_name=CHECK,
+        passed=not landed.reasons,
+        severity=severity,
+        description=landed.reasons[0] if landed.reasons else f"{len(landed.batches)} file(s), every row holds the contract",
+        metadata={
+            "files": len(landed.batches),
+            "files_quarantined": len(landed.quarantined),
+            "rows_quarantined": sum(batch.rejected for batch in landed.batches),
+            "reasons": dg.MetadataValue.md(reasons or "none"),
+            "contract_version": landed.contract.version,
+        },
+    )
+
+
+def _metadata(landed: Landed) -> dict[str, int | dg.MetadataValue]:
+    return {
+        "dagster/row_count": sum(batch.rows for batch in landed.batches),
+        "files": len(landed.batches),
+        "rows_quarantined": sum(batch.rejected for batch in landed.batches),
+        "batches": dg.MetadataValue.md("\n".join(f"- `{batch.batch_id}` {batch.file}: {batch.rows} rows" for batch in landed.batches[:50])),
+    }
+
+
+def _data_version(landed: Landed) -> str:
+    return hashlib.sha256("|".join(sorted(batch.batch_id for batch in landed.batches)).encode()).hexdigest()[:16]
+
+
+def aurion_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Source specs and one multi-asset a domain."""
+    contracts = load_contracts()
+    domains = groupby(contracts, key=lambda contract: contract.domain)
+    return [*(_source_spec(contract) for contract in contracts), *(_domain_assets(name, list(group)) for name, group in domains)]
+
+
+__all__ = ["CHECK", "aurion_assets", "code_version", "raw_key", "source_key"]

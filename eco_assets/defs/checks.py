@@ -1,0 +1,44 @@
+"""Great Expectations on the marts, as blocking asset checks of the day. The suites are in `eco_assets/aurion/expectations.py`."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from eco_assets.aurion.expectations import SUITES, validate
+from eco_assets.defs.describe import day_of
+from eco_assets.defs.partitions import DAILY
+from eco_assets.defs.phd import model_key
+from resources.platform import PlatformResource
+
+CHECK = "great_expectations"
+
+
+def _check(mart: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=model_key(mart),
+        name=CHECK,
+        blocking=True,
+        partitions_def=DAILY,
+        description=f"{len(SUITES[mart])} expectations on the day's rows of {mart}.",
+        pool="lake",
+    )
+    def expectations(context: dg.AssetCheckExecutionContext, platform: PlatformResource) -> dg.AssetCheckResult:
+        rows = platform.get().lake.frame(f"SELECT * FROM marts.{mart} WHERE as_of = $as_of", {"as_of": day_of(context)})
+        result = validate(mart, rows)
+        return dg.AssetCheckResult(
+            passed=not (result.failed or result.warned),
+            severity=dg.AssetCheckSeverity.ERROR if result.failed else dg.AssetCheckSeverity.WARN,
+            metadata={
+                "rows": len(rows),
+                "expectations": result.evaluated,
+                "broken": dg.MetadataValue.md("\n".join(f"- {line}" for line in (*result.failed, *result.warned)) or "none"),
+            },
+        )
+
+    return expectations
+
+
+def mart_checks() -> Iterator[dg.AssetChecksDefinition]:
+    """One check a mart that decisions read."""
+    for mart in SUITES:
+        yield _check(mart)

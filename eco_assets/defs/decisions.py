@@ -1,0 +1,87 @@
+"""Decisions: one asset a policy. Each materialization decides about the day's subjects that are not decided yet.
+
+The engine, the policies and the ledger are in `eco_assets/mcp` and `eco_assets/ledger.py`.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from eco_assets.defs.describe import common, day_of, trace_of
+from eco_assets.defs.measure import measured
+from eco_assets.defs.partitions import DAILY
+from eco_assets.defs.tables import assets_read_by
+from eco_assets.mcp.batch import Decided, decide_day, read_contexts
+from eco_assets.mcp.policies import Policy, load_policies
+from ml.families import family
+from resources.platform import PlatformResource
+
+RECORDED, GUARDED = "in_the_ledger", "guardrails_kept"
+
+
+def decision_key(policy: Policy) -> dg.AssetKey:
+    """`decisions/<agent>/<point>`."""
+    return dg.AssetKey(["decisions", policy.agent, policy.point])
+
+
+def _decisions(policy: Policy) -> dg.AssetsDefinition:
+    key = decision_key(policy)
+
+    @dg.asset(
+        key=key,
+        deps=assets_read_by(policy.query),
+        partitions_def=DAILY,
+        description=f"{policy.description} Policy {policy.version}; every decision is in the ledger with its alternatives and inputs.",
+        check_specs=[
+            dg.AssetCheckSpec(RECORDED, asset=key, blocking=True, description="Every subject of the day has its decision in the ledger."),
+            dg.AssetCheckSpec(GUARDED, asset=key, blocking=True, description="Actions and cost of the day stay within the policy's guardrails."),
+        ],
+        **common("decisions", policy.agent, ["python", "policy"], [f"eco_assets/mcp/policies/{policy.name}.yaml", "eco_assets/mcp/engine.py"]),
+    )
+    def decide(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
+        engines, day = platform.get(), day_of(context)
+        with measured(engines, context, policy.agent):
+            models = [(name, engines.registry.version_of(name, day)) for name in policy.models if family(name)]
+            contexts = read_contexts(engines.lake, policy, day, models)
+            decided = decide_day(engines.ledger, policy, contexts, trace_of(context))
+        known = engines.ledger.known("decision", (decision["decision_id"] for decision in decided.decisions))
+        return dg.MaterializeResult(
+            metadata=_metadata(decided),
+            check_results=[
+                dg.AssetCheckResult(check_name=RECORDED, passed=len(known) == len(contexts), metadata={"subjects": len(contexts)}),
+                _guarded(policy, decided),
+            ],
+        )
+
+    return decide
+
+
+def _guarded(policy: Policy, decided: Decided) -> dg.AssetCheckResult:
+    acting = [decision for decision in decided.decisions if decision["workflow"]]
+    cost = sum(decision["cost_brl"] for decision in acting)
+    limits = policy.guardrails
+    return dg.AssetCheckResult(
+        check_name=GUARDED,
+        passed=len(acting) <= limits.max_actions_per_day and cost <= limits.max_cost_brl_per_day + 0.01,
+        metadata={"actions": len(acting), "cost_brl": cost, "max_actions": limits.max_actions_per_day, "max_cost_brl": limits.max_cost_brl_per_day},
+    )
+
+
+def _metadata(decided: Decided) -> dict[str, int | float | dg.MetadataValue]:
+    actions: dict[str, int] = {}
+    for decision in decided.decisions:
+        actions[decision["action"]] = actions.get(decision["action"], 0) + 1
+    table = "\n".join(f"| {action} | {count} |" for action, count in sorted(actions.items(), key=lambda item: -item[1]))
+    return {
+        "dagster/row_count": len(decided.decisions),
+        "new_decisions": decided.added,
+        "awaiting_approval": sum(decision["requires_approval"] for decision in decided.decisions),
+        "expected_value_brl": round(sum(decision["value_brl"] for decision in decided.decisions), 2),
+        "actions": dg.MetadataValue.md(f"| action | decisions |\n|---|---|\n{table}"),
+    }
+
+
+def decision_assets() -> Iterator[dg.AssetsDefinition]:
+    """One asset a policy."""
+    for policy in load_policies().values():
+        yield _decisions(policy)

@@ -1,0 +1,57 @@
+"""How every asset is described: one function per fact, so that no asset is left without owner, kind, tags, group or version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from eco_assets.settings import PROJECT_ROOT
+
+
+def common(layer: str, agent: str, kinds: Iterable[str], code: Iterable[str]) -> dict[str, Any]:
+    """Group, owner, tags, kinds and code version of an asset of a layer.
+
+    Args:
+        layer: the group, as `aurion` or `decisions`.
+        agent: who owns it: an agent, `financeiro` or `grupo`.
+        kinds: what the UI shows as icons.
+        code: files of the project that its result depends on; their content is the code version.
+    """
+    return {
+        "group_name": layer,
+        "owners": [f"team:{agent}"],
+        "tags": {"agent": agent, "layer": layer},
+        "kinds": set(kinds),
+        "code_version": code_version(*code),
+    }
+
+
+def code_version(*files: str) -> str:
+    """A short hash of files of the project, given relative to its root; a folder stands for all its files."""
+    digest = hashlib.sha256()
+    for name in files:
+        path = PROJECT_ROOT / name
+        for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if part.is_file() and part.suffix in (".py", ".yaml", ".sql", ".yml"):
+                digest.update(part.relative_to(PROJECT_ROOT).as_posix().encode() + part.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def day_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> date:
+    """The business day that a run is for."""
+    return date.fromisoformat(context.run.tags["dagster/partition"])
+
+
+def trace_of(context: dg.AssetExecutionContext) -> str:
+    """The trace id that a run shares with all it causes: 32 hexadecimal digits."""
+    return context.run.tags.get("eco/trace") or context.run_id.replace("-", "")
+
+
+def path_metadata(path: Path) -> dg.PathMetadataValue:
+    """A file or folder that the UI lets people copy."""
+    return dg.MetadataValue.path(str(path))

@@ -1,0 +1,80 @@
+"""The dbt project as assets, an agent at a time, so that a refused file of one agent stops no other.
+
+Staging and features are rebuilt as a whole; marts keep one snapshot a business day. Models and their tests are SQL in `dbt_project`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+
+from eco_assets.defs.describe import day_of
+from eco_assets.defs.partitions import DAILY
+from eco_assets.settings import AGENTS
+from resources.dbt import dbt_project
+from resources.platform import PlatformResource
+
+DOMAINS = (*AGENTS, "financeiro")
+_LAYER = {"stg": "staging", "feat": "features", "mart": "marts"}
+
+
+class Translator(DagsterDbtTranslator):
+    """Names and describes dbt's nodes as the rest of the graph is named: `layer/agent/entity`."""
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:  # noqa: ANN401 -- dagster-dbt's signature
+        """The asset of one dbt node."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = self.get_resource_props(manifest, unique_id)
+        if node["resource_type"] != "model":
+            return spec
+        key = model_key(node["name"])
+        layer, agent, _ = key.path
+        return spec.replace_attributes(
+            key=key,
+            group_name="phd",
+            owners=[f"team:{agent}"],
+            kinds={"dbt", "duckdb"},
+            tags={"agent": agent, "layer": layer},
+            partitions_def=DAILY if layer == "marts" else None,
+        )
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """`raw/domain/entity` for a source, `layer/agent/entity` for a model."""
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey(["raw", dbt_resource_props["source_name"], dbt_resource_props["name"]])
+        if dbt_resource_props["resource_type"] == "model":
+            return model_key(dbt_resource_props["name"])
+        return super().get_asset_key(dbt_resource_props)
+
+
+def model_key(name: str) -> dg.AssetKey:
+    """`mart_varejo__replenishment` is `marts/varejo/replenishment`."""
+    prefix, rest = name.split("_", 1)
+    agent, entity = rest.split("__")
+    return dg.AssetKey([_LAYER[prefix], agent, entity])
+
+
+def _agent_assets(domain: str) -> dg.AssetsDefinition:
+    @dbt_assets(
+        manifest=dbt_project().manifest_path,
+        project=dbt_project(),
+        name=f"phd_{domain}",
+        select=f"path:models/staging/{domain} path:models/features/{domain} path:models/marts/{domain}",
+        dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True)),
+        pool="lake",
+    )
+    def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, platform: PlatformResource) -> Iterator[Any]:
+        engines = platform.get()
+        days = {"as_of": day_of(context).isoformat(), "anchor": engines.business_date().isoformat()}
+        with engines.lake.writing():
+            command = dbt.cli(["build", "--vars", json.dumps(days)], context=context, target_path=engines.settings.home / "dbt")
+            yield from command.stream()
+
+    return build
+
+
+def phd_assets() -> list[dg.AssetsDefinition]:
+    """One multi-asset an agent, and one for the finance data that all share."""
+    return [_agent_assets(domain) for domain in DOMAINS]

@@ -1,0 +1,123 @@
+"""Wires settings to engines. Every entry point (Dagster, the `eco` command, tests, benchmarks) gets its engines from here.
+
+Nothing is opened before it is used, and nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eco_assets.aurion.landing import Landed, Landing
+from eco_assets.aurion.load import load
+from eco_assets.contracts.contract import Contract, load_contracts
+from eco_assets.errors import DataRejected
+from eco_assets.lake import Lake
+from eco_assets.ledger import Ledger
+from eco_assets.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from eco_assets.jorge.engine import Engine
+    from ml.tracking import Registry
+    from notion_sync.workspace import FolderWorkspace
+
+CLOCK_SOURCES = (("varejo.orders", "order_purchase_timestamp"), ("comercial.leads", "first_contact_date"))
+
+
+class Platform:
+    """All engines of one installation."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings.claim_home()
+        self.settings = settings
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake."""
+        return Lake(self.settings.lake, wait_s=self.settings.lake_wait_s)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+        return Ledger(self.settings.ledger_db)
+
+    @cached_property
+    def landing(self) -> Landing:
+        """Landing over the data root; the twin is generated first where there is no real data."""
+        if self.settings.data is None:
+            from eco_assets.twin.generate import generate
+
+            with self.lake.writing():
+                generate(self.settings.data_root, seed=self.settings.twin_seed, scale=self.settings.twin_scale)
+        return Landing(self.settings.lake, self.settings.data_root)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The model registry."""
+        from ml.tracking import Registry
+
+        return Registry(self.settings.mlflow_uri, self.settings.mlflow_artifacts)
+
+    @cached_property
+    def workspace(self) -> FolderWorkspace:
+        """The knowledge base."""
+        from notion_sync.workspace import FolderWorkspace
+
+        return FolderWorkspace(self.settings.knowledge)
+
+    @property
+    def dbt_project(self) -> Path:
+        """The dbt project's folder."""
+        return PROJECT_ROOT / "dbt_project"
+
+    def engine(self) -> AbstractContextManager[Engine]:
+        """Open the durable engine with every workflow registered."""
+        from eco_assets.jorge.agents import SAGAS
+        from eco_assets.jorge.engine import open_engine
+        from eco_assets.jorge.world import World
+
+        world = World(self.settings.outbox, self.settings.jorge_db.with_name("bookings.db"))
+        return open_engine(self.settings.jorge_db, SAGAS, world, pause_s=self.settings.steps_slow_ms / 1000)
+
+    def ingest(self, domain: str, contracts: list[Contract] | None = None) -> list[Landed]:
+        """Land and load the sources of a domain; returns what became of each."""
+        chosen = [contract for contract in contracts or load_contracts() if contract.domain == domain]
+        landed = [self.landing.land(contract) for contract in chosen]
+        load(self.lake, self.landing, domain, landed)
+        return [self.landing.land(source.contract) for source in landed]
+
+    def business_date(self) -> date:
+        """The last day of the live sources' accepted data: the day that is decided by default, and where recorded sources end.
+
+        Raises:
+            DataRejected: neither orders nor leads were ever accepted; says why.
+        """
+        known = {contract.table: contract for contract in load_contracts()}
+        reasons: list[str] = []
+        for table, column in CLOCK_SOURCES:
+            landed = self.landing.land(known[table])
+            files = [self.landing.parquet(batch) for batch in landed.batches if batch.status in ("validated", "loaded")]
+            day = _last_day(files, column) or self._loaded_day(table, column)
+            if day:
+                return day
+            reasons.extend(landed.reasons)
+        raise DataRejected("no business day is known, because no orders and no leads were accepted: " + "; ".join(reasons))
+
+    def _loaded_day(self, table: str, column: str) -> date | None:
+        batches = self.landing.batches.list(table, "loaded")
+        return _last_day([self.landing.parquet(batch) for batch in batches], column)
+
+
+def _last_day(files: list[Path], column: str) -> date | None:
+    import duckdb
+
+    present = [str(path) for path in files if path.exists()]
+    if not present:
+        return None
+    with duckdb.connect() as db:
+        row = db.execute(f"SELECT CAST(max({column}) AS DATE) FROM read_parquet($files)", {"files": present}).fetchone()
+    value = row[0] if row else None
+    return value.date() if isinstance(value, datetime) else value
