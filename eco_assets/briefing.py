@@ -81,7 +81,7 @@ CHARTS = {
 
 def labels() -> dict[str, str]:
     """Words for every action and workflow, as policies and sagas give them."""
-    actions = {action.name: action.label for policy in load_policies().values() for action in policy.actions}
+    actions = {f"{policy.point}.{action.name}": action.label for policy in load_policies().values() for action in policy.actions}
     return {**{name: saga.label for name, saga in SAGAS.items()}, **actions}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import dagster as dg
 from pydantic import PrivateAttr
 
@@ -14,8 +16,16 @@ class PlatformResource(dg.ConfigurableResource):
 
     _platform: Platform | None = PrivateAttr(default=None)
 
+    @classmethod
+    def of(cls, platform: Platform) -> PlatformResource:
+        """A resource that hands out these engines."""
+        resource = cls()
+        resource._platform = platform
+        return resource
+
     def get(self) -> Platform:
         """The engines of this process. Raises `ConfigError` as `Settings.from_env` does."""
         if self._platform is None:
             self._platform = Platform(Settings.from_env())
+        os.environ["DBT_LAKE_DIR"] = str(self._platform.lake.root)  # the one thing that dbt's profile needs to know
         return self._platform

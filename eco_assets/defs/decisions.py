@@ -41,7 +41,7 @@ def _decisions(policy: Policy) -> dg.AssetsDefinition:
     def decide(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
         engines, day = platform.get(), day_of(context)
         with measured(engines, context, policy.agent):
-            models = [(name, engines.registry.version_of(name, day)) for name in policy.models if family(name)]
+            models = [(name, engines.registry.describe(family(name).name, day).version) for name in policy.models]
             contexts = read_contexts(engines.lake, policy, day, models)
             decided = decide_day(engines.ledger, policy, contexts, trace_of(context))
         known = engines.ledger.known("decision", (decision["decision_id"] for decision in decided.decisions))

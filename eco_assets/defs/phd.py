@@ -61,7 +61,7 @@ def _agent_assets(domain: str) -> dg.AssetsDefinition:
         manifest=dbt_project().manifest_path,
         project=dbt_project(),
         name=f"phd_{domain}",
-        select=f"path:models/staging/{domain} path:models/features/{domain} path:models/marts/{domain}",
+        select=f"path:models/*/{domain}",
         dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True)),
         pool="lake",
     )

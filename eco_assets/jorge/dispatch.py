@@ -75,6 +75,17 @@ def answer(ledger: Ledger, decision_id: str, *, by: str, verdict: str, why: str 
     return decision
 
 
+def execution_of(ledger: Ledger, decision: dict[str, Any]) -> dict[str, Any]:
+    """How a decision's execution stands: its record, or `awaiting_approval`, `not_started` or `nothing_to_do`."""
+    if not decision["workflow"]:
+        return _without_steps(decision, "nothing_to_do")
+    records = ledger.list("execution", agent=decision["agent"], as_of=decision["as_of"])
+    found = [record for record in records if record["decision_id"] == decision["decision_id"]]
+    if found:
+        return found[0]
+    return _without_steps(decision, "awaiting_approval" if decision["requires_approval"] else "not_started")
+
+
 def _without_steps(decision: dict[str, Any], outcome: str) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return {

@@ -58,6 +58,7 @@ class Policy(Strict):
     owner: str
     subject: str
     query: str = Field(description="DuckDB SQL: one row a subject, `subject` first; columns that begin with p_ are predictions; uses $as_of")
+    trace: str = Field(description="DuckDB SQL: the raw rows behind one subject as source, file, row_number, batch; uses $subject, may use $as_of")
     models: tuple[str, ...] = ()
     params: dict[str, float | str] = {}
     confidence: str = "1.0"

@@ -1,0 +1,82 @@
+"""Walks from a decision back to the raw rows that caused it and on to what came of it. Reads only; `eco explain` prints it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from eco_assets.errors import NotFound
+from eco_assets.jorge.dispatch import execution_of
+from eco_assets.mcp.policies import load_policies
+from eco_assets.platform import Platform
+from notion_sync.decision_log import log_path
+from notion_sync.reports import report_path
+
+SAMPLE = 5
+
+
+def explain(platform: Platform, decision_id: str) -> dict[str, Any]:
+    """The whole chain of one decision; a unique prefix of its id is enough.
+
+    Returns:
+        `decision` (ledger record), `raw_rows` (by source and file: number, first row numbers, batch), `models` (version, MLflow run,
+        metric against baseline), `policy`, `execution` (ledger record or how it stands), `approval`, `pages`.
+
+    Raises:
+        NotFound: no such decision.
+    """
+    decision = platform.ledger.get("decision", decision_id)
+    return {
+        "decision": decision,
+        "raw_rows": _raw_rows(platform, decision),
+        "models": [_model(platform, model, decision["as_of"]) for model in decision["models"]],
+        "policy": _policy(decision),
+        "approval": _find(platform, "approval", decision["decision_id"]),
+        "execution": execution_of(platform.ledger, decision),
+        "pages": [str(path) for path in _pages(platform, decision)],
+    }
+
+
+def _raw_rows(platform: Platform, decision: dict[str, Any]) -> list[dict[str, Any]]:
+    policy = load_policies()[decision["policy"]["name"]]
+    parameters: dict[str, Any] = {"subject": decision["subject"]}
+    if "$as_of" in policy.trace:
+        parameters["as_of"] = date.fromisoformat(decision["as_of"])
+    query = f"""SELECT source, file, batch, count(*) AS rows, list(row_number ORDER BY row_number)[:{SAMPLE}] AS first_rows
+                FROM ({policy.trace}) GROUP BY 1, 2, 3 ORDER BY 1, 2"""
+    with platform.lake.connect() as db:
+        found = db.execute(query, parameters)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _model(platform: Platform, model: dict[str, str], as_of: str) -> dict[str, Any]:
+    version = platform.registry.describe(model["name"], date.fromisoformat(as_of))
+    metric = version.primary_metric
+    return {
+        **model,
+        "mlflow_run": version.run_id if version.version == model["version"] else "superseded by a newer training of that day",
+        "metric": metric,
+        "value": version.metrics[metric],
+        "baseline": version.baseline[metric],
+    }
+
+
+def _policy(decision: dict[str, Any]) -> dict[str, Any]:
+    recorded = decision["policy"]
+    current = load_policies()[recorded["name"]]
+    return {**recorded, "is_current": current.digest == recorded["digest"], "description": current.description}
+
+
+def _find(platform: Platform, kind: str, entry_id: str) -> dict[str, Any] | None:
+    try:
+        return platform.ledger.get(kind, entry_id)
+    except NotFound:
+        return None
+
+
+def _pages(platform: Platform, decision: dict[str, Any]) -> list[Path]:
+    agent, as_of = decision["agent"], date.fromisoformat(decision["as_of"])
+    pages = [platform.settings.knowledge / path for path in (report_path(agent, as_of), log_path(agent, as_of))]
+    return [page for page in pages if page.exists()]

@@ -1,0 +1,1 @@
+"""The knowledge layer: document tree, writers, workspaces, charts and the reports that people read."""
