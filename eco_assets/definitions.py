@@ -27,7 +27,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.reports import report_assets
     from eco_assets.defs.schedules import schedules
     from eco_assets.defs.slo import slo_assets
-    from resources.dbt import dbt_resource
+    from resources.dbt import DbtResource
     from resources.platform import PlatformResource
     from sensors.decision_changes import decision_sensors
 
@@ -46,5 +46,5 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         jobs=jobs(),
         schedules=list(schedules()),
         sensors=list(decision_sensors()),
-        resources={"platform": PlatformResource(), "dbt": dbt_resource(), **(resources or {})},
+        resources={"platform": PlatformResource(), "dbt": DbtResource(), **(resources or {})},
     )

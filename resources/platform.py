@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import dagster as dg
 from pydantic import PrivateAttr
 
@@ -27,5 +25,4 @@ class PlatformResource(dg.ConfigurableResource):
         """The engines of this process. Raises `ConfigError` as `Settings.from_env` does."""
         if self._platform is None:
             self._platform = Platform(Settings.from_env())
-        os.environ["DBT_LAKE_DIR"] = str(self._platform.lake.root)  # the one thing that dbt's profile needs to know
         return self._platform

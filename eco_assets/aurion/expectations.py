@@ -86,9 +86,10 @@ SUITES: dict[str, tuple[Expect, ...]] = {
 def validate(mart: str, rows: pd.DataFrame) -> Validation:
     """Run a mart's suite on one day's rows."""
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = None  # type: ignore[assignment]
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     batch = context.data_sources.add_pandas("lake").add_dataframe_asset(mart).add_batch_definition_whole_dataframe("day")
     suite = gx.ExpectationSuite(name=mart)
     for number, expect in enumerate(SUITES[mart]):

@@ -3,17 +3,16 @@
 Staging and features are rebuilt as a whole; marts keep one snapshot a business day. Models and their tests are SQL in `dbt_project`.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from eco_assets.defs.describe import day_of
 from eco_assets.defs.partitions import DAILY
 from eco_assets.settings import AGENTS
-from resources.dbt import dbt_project
+from resources.dbt import DbtResource, dbt_project
 from resources.platform import PlatformResource
 
 DOMAINS = (*AGENTS, "financeiro")
@@ -57,20 +56,21 @@ def model_key(name: str) -> dg.AssetKey:
 
 
 def _agent_assets(domain: str) -> dg.AssetsDefinition:
+    translator = Translator(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+
     @dbt_assets(
         manifest=dbt_project().manifest_path,
         project=dbt_project(),
         name=f"phd_{domain}",
         select=f"path:models/*/{domain}",
-        dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True)),
+        dagster_dbt_translator=translator,
         pool="lake",
     )
-    def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, platform: PlatformResource) -> Iterator[Any]:
+    def build(context: dg.AssetExecutionContext, dbt: DbtResource, platform: PlatformResource) -> Iterator[Any]:
         engines = platform.get()
         days = {"as_of": day_of(context).isoformat(), "anchor": engines.business_date().isoformat()}
         with engines.lake.writing():
-            command = dbt.cli(["build", "--vars", json.dumps(days)], context=context, target_path=engines.settings.home / "dbt")
-            yield from command.stream()
+            yield from dbt.build(context, translator, days, engines.lake.root)
 
     return build
 

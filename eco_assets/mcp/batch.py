@@ -83,7 +83,7 @@ def _timed(context: Context, policy: Policy, spent: Spent, trace_id: str) -> dic
     started = time.perf_counter()
     decision = decide(context, policy, spent)
     elapsed = (time.perf_counter() - started) * 1000
-    span = decision["decision_id"].removeprefix("dec_")[:16]
+    span = decision["decision_id"][:16]
     return {**decision, "latency_ms": round(elapsed, 3), "traceparent": f"00-{trace_id}-{span}-01"}
 
 

@@ -55,7 +55,7 @@ def decision_id(policy: Policy, context: Context) -> str:
         "features": context.features,
         "predictions": context.predictions,
     }
-    return "dec_" + hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
+    return hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
 
 
 def decide(context: Context, policy: Policy, spent: Spent = Spent()) -> dict[str, Any]:  # noqa: B008 -- frozen
