@@ -19,6 +19,7 @@ from eco_assets.platform import Platform
 from eco_assets.slo.objectives import SloResult, evaluate, load_objectives
 from ml.families import FAMILIES
 from notion_sync.charts import BarChart, Chart
+from notion_sync.labels import coded
 from notion_sync.records import AgentDay, Kpi
 
 if TYPE_CHECKING:
@@ -40,19 +41,46 @@ _MACHINES, _AUDIENCES = "predictions.industrial_anomaly", "marts.mart_agencia__c
 
 FIGURES = (
     Figure("comercial", "Leads em aberto", "count", f"SELECT nullif(count(*), 0) FROM {_LEADS} WHERE as_of = $as_of"),
-    Figure("comercial", "Leads novos no dia", "count", f"SELECT nullif(count(*) FILTER (WHERE age_days = 0), 0) FROM {_LEADS} WHERE as_of = $as_of"),
-    Figure("comercial", "Probabilidade média de conversão", "percent", "SELECT avg(p_convert) FROM predictions.comercial_lead_conversion WHERE as_of = $as_of"),
+    Figure(
+        "comercial",
+        "Leads novos no dia",
+        "count",
+        f"SELECT nullif(count(*) FILTER (WHERE age_days = 0), 0) FROM {_LEADS} WHERE as_of = $as_of",
+    ),
+    Figure(
+        "comercial",
+        "Probabilidade média de conversão",
+        "percent",
+        "SELECT avg(p_convert) FROM predictions.comercial_lead_conversion WHERE as_of = $as_of",
+    ),
     Figure("varejo", "Receita do dia", "brl", "SELECT sum(revenue_brl) FROM staging.stg_varejo__category_daily WHERE day = $as_of"),
     Figure("varejo", "Unidades vendidas no dia", "count", "SELECT sum(units) FROM staging.stg_varejo__category_daily WHERE day = $as_of"),
-    Figure("varejo", "Demanda prevista para 7 dias", "count", "SELECT round(sum(units_p50)) FROM predictions.varejo_demand WHERE as_of = $as_of"),
+    Figure(
+        "varejo",
+        "Demanda prevista para 7 dias",
+        "count",
+        "SELECT round(sum(units_p50)) FROM predictions.varejo_demand WHERE as_of = $as_of",
+    ),
     Figure("varejo", "Avaliações na semana", "count", f"SELECT nullif(count(*), 0) FROM {_REVIEWS} WHERE as_of = $as_of"),
-    Figure("varejo", "Avaliações de pedidos atrasados", "percent", f"SELECT avg(CAST(is_late AS INTEGER)) FROM {_REVIEWS} WHERE as_of = $as_of"),
+    Figure(
+        "varejo", "Avaliações de pedidos atrasados", "percent", f"SELECT avg(CAST(is_late AS INTEGER)) FROM {_REVIEWS} WHERE as_of = $as_of"
+    ),
     Figure("industrial", "Máquinas com leitura no dia", "count", f"SELECT nullif(count(*), 0) FROM {_MACHINES} WHERE as_of = $as_of"),
-    Figure("industrial", "Máquinas em alarme", "count", f"SELECT count(*) FILTER (WHERE anomaly_score >= 0.5) FROM {_MACHINES} WHERE as_of = $as_of"),
+    Figure(
+        "industrial",
+        "Máquinas em alarme",
+        "count",
+        f"SELECT count(*) FILTER (WHERE anomaly_score >= 0.5) FROM {_MACHINES} WHERE as_of = $as_of",
+    ),
     Figure("industrial", "Janelas alteradas, média", "percent", f"SELECT avg(anomalous_share) FROM {_MACHINES} WHERE as_of = $as_of"),
     Figure("agencia", "Públicos avaliados", "count", f"SELECT nullif(count(*), 0) FROM {_AUDIENCES} WHERE as_of = $as_of"),
     Figure("agencia", "Custo por clique, semana sobre mês", "percent", f"SELECT max(cpc_ratio) FROM {_AUDIENCES} WHERE as_of = $as_of"),
-    Figure("agencia", "Resposta prevista por ligação", "percent", "SELECT avg(p_response) FROM predictions.agencia_campaign_response WHERE as_of = $as_of"),
+    Figure(
+        "agencia",
+        "Resposta prevista por ligação",
+        "percent",
+        "SELECT avg(p_response) FROM predictions.agencia_campaign_response WHERE as_of = $as_of",
+    ),
 )
 
 CHARTS = {
@@ -74,7 +102,8 @@ CHARTS = {
     "agencia": (
         "Resposta prevista por público de telefone",
         "percent",
-        "SELECT replace(audience_id, 'telefone:', ''), p_response FROM predictions.agencia_campaign_response WHERE as_of = $as_of ORDER BY 2 DESC, 1 LIMIT 10",
+        """SELECT replace(audience_id, 'telefone:', ''), p_response FROM predictions.agencia_campaign_response
+           WHERE as_of = $as_of ORDER BY 2 DESC, 1 LIMIT 10""",
     ),
 }
 
@@ -134,14 +163,14 @@ def _number(row: tuple[Any, ...] | None) -> float | None:
 
 def _charts(db: DuckDBPyConnection, agent: str, as_of: date, decisions: list[dict[str, Any]]) -> Iterator[Chart]:
     words = labels()
-    counts = Counter(words.get(decision["action"], decision["action"]) for decision in decisions)
+    counts = Counter(words[f"{decision['point']}.{decision['action']}"] for decision in decisions)
     if counts:
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         yield BarChart(f"{agent}-acoes", "Decisões por ação", tuple(name for name, _ in ordered), tuple(float(n) for _, n in ordered))
     title, unit, query = CHARTS[agent]
     rows = db.execute(query, {"as_of": as_of}).fetchall()
     if rows:
-        yield BarChart(f"{agent}-destaque", title, tuple(str(row[0]) for row in rows), tuple(float(row[1]) for row in rows), unit)
+        yield BarChart(f"{agent}-destaque", title, tuple(coded(str(row[0])) for row in rows), tuple(float(row[1]) for row in rows), unit)
 
 
 def _models(platform: Platform, agent: str, as_of: date) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ process at a time hold a file for writing, so writers queue on a lock file and r
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -64,7 +64,8 @@ class Lake:
         db = self._open(self.eco_db, read_only=read_only)
         try:
             if self.raw_db.exists():
-                db.execute(f"ATTACH '{self.raw_db}' AS raw (READ_ONLY)")
+                path = str(self.raw_db).replace("'", "''")
+                self._retry(self.raw_db, lambda: db.execute(f"ATTACH '{path}' AS raw (READ_ONLY)"))
             yield db
         finally:
             db.close()
@@ -83,10 +84,16 @@ class Lake:
     def _open(self, path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         import duckdb
 
+        return self._retry(path, lambda: duckdb.connect(str(path), read_only=read_only))
+
+    def _retry(self, path: Path, call: Callable[[], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
+        """Call until no other process holds `path`."""
+        import duckdb
+
         deadline = time.monotonic() + self._wait_s
         while True:
             try:
-                return duckdb.connect(str(path), read_only=read_only)
+                return call()
             except duckdb.IOException as error:
                 if "lock" not in str(error) or time.monotonic() > deadline:
                     raise LakeBusy(f"{path} is held by another process; try again when it is done ({error})") from error

@@ -62,6 +62,13 @@ def _hash(previous: str, seq: int, entry: Entry, at: str, body: str) -> str:
     return hashlib.sha256("\x1f".join(fields).encode()).hexdigest()
 
 
+def _body(entry: Entry) -> str:
+    try:
+        return canonical(entry.body)
+    except (ValueError, TypeError) as error:
+        raise LedgerError(f"{entry.kind} {entry.id} cannot be written: {error}") from error
+
+
 class Ledger:
     """Access to one ledger file. Safe for several processes: every append is one immediate transaction, synced to disk."""
 
@@ -73,13 +80,16 @@ class Ledger:
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self._path, timeout=60, isolation_level=None)
         try:
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
-            yield db
-        finally:
-            db.close()
+            db = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+            try:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=FULL")
+                yield db
+            finally:
+                db.close()
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path} could not be read or written ({error}); check the disk and the file's permissions") from error
 
     def append(self, entries: Iterable[Entry]) -> int:
         """Add the entries that are not there yet, in one transaction; returns how many were new.
@@ -87,42 +97,47 @@ class Ledger:
         An id that is there already is left as it is: who was first decided.
 
         Raises:
-            LedgerError: the file cannot be written.
+            LedgerError: the file cannot be written, or an entry's body is not JSON.
         """
         batch = list(entries)
         if not batch:
             return 0
-        try:
-            with self._connect() as db:
-                db.execute("BEGIN IMMEDIATE")
-                added, head = self._insert(db, batch)
-                db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise LedgerError(
-                f"{self._path} could not be written ({error}); check the disk and the file's permissions"
-            ) from error
-        if added:
-            self._write_head(head)
+        with self._connect() as db:
+            db.execute("BEGIN IMMEDIATE")
+            added = self._insert(db, batch)
+            db.execute("COMMIT")
+            if added:
+                self._write_head(db)
         return added
 
-    def _insert(self, db: sqlite3.Connection, batch: Sequence[Entry]) -> tuple[int, Head]:
+    def _insert(self, db: sqlite3.Connection, batch: Sequence[Entry]) -> int:
         seq, previous = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)
         added = 0
         for entry in batch:
             if db.execute("SELECT 1 FROM entries WHERE kind = ? AND id = ?", (entry.kind, entry.id)).fetchone():
                 continue
-            body, at = canonical(entry.body), datetime.now(UTC).isoformat(timespec="milliseconds")
+            body, at = _body(entry), datetime.now(UTC).isoformat(timespec="milliseconds")
             seq, added = seq + 1, added + 1
             digest = _hash(previous, seq, entry, at, body)
             row = (seq, entry.kind, entry.id, entry.agent, entry.as_of, at, body, previous, digest)
             db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             previous = digest
-        return added, Head(seq, previous)
+        return added
 
-    def _write_head(self, head: Head) -> None:
-        temporary = self._path.with_suffix(f".head.{head.seq}.tmp")
-        temporary.write_text(f"{head.seq} {head.hash}\n", encoding="ascii")
-        temporary.replace(self._path.with_suffix(".head"))
+    def _write_head(self, db: sqlite3.Connection) -> None:
+        """Name the newest entry in the head file; under the write lock, so that a slower writer never puts an older one back."""
+        target = self._path.with_suffix(".head")
+        temporary = self._path.with_suffix(".head.tmp")
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            seq, digest = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+            temporary.write_text(f"{seq} {digest}\n", encoding="ascii")
+            temporary.replace(target)
+        except OSError as error:
+            raise LedgerError(f"{target} could not be written ({error}); check the disk and the file's permissions") from error
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
 
     def head(self) -> Head:
         """The newest entry."""
@@ -177,21 +192,18 @@ class Ledger:
         previous, seq = GENESIS, 0
         hashes: dict[int, str] = {0: GENESIS}
         with self._connect() as db:
-            for row in db.execute(
-                "SELECT seq, kind, id, agent, as_of, at, body, previous, hash FROM entries ORDER BY seq"
-            ):
+            for row in db.execute("SELECT seq, kind, id, agent, as_of, at, body, previous, hash FROM entries ORDER BY seq"):
                 seq += 1
                 entry = Entry(row[1], row[2], row[3], row[4], {})
                 if row[0] != seq or row[7] != previous or _hash(previous, seq, entry, row[5], row[6]) != row[8]:
-                    raise LedgerError(
-                        f"the chain breaks at entry {row[0]} ({row[1]} {row[2]}): it was changed, removed or inserted"
-                    )
+                    raise LedgerError(f"the chain breaks at entry {row[0]} ({row[1]} {row[2]}): it was changed, removed or inserted")
                 previous = hashes[seq] = row[8]
         mark = self._path.with_suffix(".head")
         if mark.exists():
-            number, digest = mark.read_text(encoding="ascii").split()
-            if hashes.get(int(number)) != digest:
-                raise LedgerError(
-                    f"the ledger ends at entry {seq}, but entry {number} was written once: its tail was cut off or replaced"
-                )
+            try:
+                number, digest = mark.read_text(encoding="ascii").split()
+            except (OSError, ValueError) as error:
+                raise LedgerError(f"{mark} is damaged ({error}): whether the ledger's tail was cut off cannot be told") from error
+            if hashes.get(int(number) if number.isdigit() else -1) != digest:
+                raise LedgerError(f"the ledger ends at entry {seq}, but entry {number} was written once: its tail was cut off or replaced")
         return Head(seq, previous)

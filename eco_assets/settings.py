@@ -26,19 +26,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(description="Folder that holds all state: lake, ledger, models, outbox, pages.")
-    data: Path | None = Field(
-        default=None, description="Real data in its publishers' layout; without it a twin is generated."
-    )
+    data: Path | None = Field(default=None, description="Real data in its publishers' layout; without it a twin is generated.")
     twin_seed: int = Field(default=7, ge=0, description="Seed of the generated business.")
-    twin_scale: float = Field(
-        default=1.0, gt=0, le=50, description="Size of the generated business; 1.0 is about 10,000 orders."
-    )
-    lake_wait_s: float = Field(
-        default=120.0, gt=0, description="Seconds to wait for another process that writes to the lake."
-    )
-    steps_slow_ms: int = Field(
-        default=0, ge=0, description="Milliseconds to wait before each workflow step; for crash drills."
-    )
+    twin_scale: float = Field(default=1.0, gt=0, le=50, description="Size of the generated business; 1.0 is about 10,000 orders.")
+    lake_wait_s: float = Field(default=120.0, gt=0, description="Seconds to wait for another process that writes to the lake.")
+    steps_slow_ms: int = Field(default=0, ge=0, description="Milliseconds to wait before each workflow step; for crash drills.")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -55,9 +47,7 @@ class Settings(BaseModel):
             raise ConfigError(f"unknown setting {PREFIX}{unknown[0].upper()}; the known ones are: {known}")
         data = Path(given["data"]).expanduser().resolve() if "data" in given else None
         if data is not None and not data.is_dir():
-            raise ConfigError(
-                f"ECO_DATA={given['data']} is not a folder; point it at one, or unset it to use the generated business"
-            )
+            raise ConfigError(f"ECO_DATA={given['data']} is not a folder; point it at one, or unset it to use the generated business")
         home = Path(given["home"]).expanduser().resolve() if "home" in given else _default_home(data)
         try:
             return cls.model_validate({**given, "home": home, "data": data})
@@ -115,7 +105,10 @@ class Settings(BaseModel):
 
         Raises:
             ConfigError: the home already holds decisions made on other data; mixing two businesses would corrupt both.
+                Or its path holds a quote, which dlt cannot load through.
         """
+        if "'" in str(self.home):
+            raise ConfigError(f"{self.home}: the path of ECO_HOME must not hold a quote; set it to another folder")
         self.home.mkdir(parents=True, exist_ok=True)
         mark, source = (
             self.home / "source.json",

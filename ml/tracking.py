@@ -1,7 +1,8 @@
 """MLflow tracking and registry: train when data or code changed, promote what beats its baseline, load the champion.
 
 One model name is one MLflow experiment and one registered model. Alias `day-YYYYMMDD` is the version that decides about that
-business day, alias `champion` the one of the latest day, alias `candidate` the newest version, promoted or not. Families and their queries stay in `families.py`; nothing here knows them.
+business day, alias `champion` the one of the latest day, alias `candidate` the newest version, promoted or not. Families and
+their queries stay in `families.py`; nothing here knows them.
 """
 
 from __future__ import annotations

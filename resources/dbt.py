@@ -46,25 +46,33 @@ class DbtResource(dg.ConfigurableResource):
         Raises:
             PermanentError: a model failed or the build could not run; a failed test is a failed asset check instead.
         """
-        from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
         from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
+        from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
         chosen = get_updated_cli_invocation_params_for_context(
-            context=context, manifest=dbt_project().manifest_path, dagster_dbt_translator=translator, runtime_selects=[], runtime_excludes=[]
+            context=context,
+            manifest=dbt_project().manifest_path,
+            dagster_dbt_translator=translator,
+            runtime_selects=[],
+            runtime_excludes=[],
         )
         target = lake.parent / "dbt"
         arguments = ["--quiet", "build", *chosen.selection_args, "--vars", json.dumps(dict(variables))]
-        messages, failed = _run(arguments, lake, target)
+        messages, failed = run_dbt(arguments, lake, target)
         for message in messages:
             event = DbtCoreCliEventMessage(raw_event=message, event_history_metadata={})
             yield from event.to_default_asset_events(
-                manifest=chosen.manifest, dagster_dbt_translator=chosen.dagster_dbt_translator, context=context, target_path=target, project=dbt_project()
+                manifest=chosen.manifest,
+                dagster_dbt_translator=chosen.dagster_dbt_translator,
+                context=context,
+                target_path=target,
+                project=dbt_project(),
             )
         if failed:
             raise PermanentError("dbt: " + "; ".join(failed))
 
 
-def _run(arguments: list[str], lake: Path, target: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def run_dbt(arguments: list[str], lake: Path, target: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Run dbt; returns its result events as dictionaries and what failed that is not a test."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -72,7 +80,7 @@ def _run(arguments: list[str], lake: Path, target: Path) -> tuple[list[dict[str,
 
     messages: list[dict[str, Any]] = []
 
-    def keep(event: Any) -> None:  # noqa: ANN401 -- a protobuf message
+    def keep(event: Any) -> None:
         if event.info.name in ("LogModelResult", "LogTestResult", "LogNodeResult", "NodeFinished"):
             messages.append(MessageToDict(event, preserving_proto_field_name=True))
 
@@ -85,11 +93,13 @@ def _run(arguments: list[str], lake: Path, target: Path) -> tuple[list[dict[str,
     if result.exception is not None:
         return messages, [str(result.exception)]
     results = getattr(result.result, "results", [])
-    return messages, [f"{r.node.name}: {r.message}" for r in results if r.status == "error" or (r.status == "fail" and r.node.resource_type != "test")]
+    return messages, [
+        f"{r.node.name}: {r.message}" for r in results if r.status == "error" or (r.status == "fail" and r.node.resource_type != "test")
+    ]
 
 
 @cache
-def _manifest() -> Any:  # noqa: ANN401 -- dbt's manifest
+def _manifest() -> Any:
     """The project parsed for building; parsed once a process, from dbt's own cache when nothing changed."""
     from dbt.cli.main import dbtRunner
 

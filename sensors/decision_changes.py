@@ -2,51 +2,51 @@
 
 A plain asset sensor sees only the newest change (one of four partitions was seen in a trial), and a failed blocking check does not
 hide a materialization. So the sensor walks every materialization after its cursor and asks for the verdict of its blocking checks.
-What must run is decided by `plan`, a pure function; the sensor is a shell round it.
+What must run is decided by `plan`, a pure function; the sensor is a shell round it. Judging a change is `verdicts.py`'s.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import dagster as dg
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from eco_assets.defs.decisions import decision_key
 from eco_assets.defs.executions import execution_key
 from eco_assets.defs.jobs import execution_job
 from eco_assets.mcp.policies import load_policies
 from eco_assets.settings import AGENTS
-from sensors.verdicts import Verdict, verdict_of
+from sensors.verdicts import Change, Verdict, Verdicts, change_of
 
+# Changes of one asset that a tick reads; the next tick reads on. A tick must end within the 60 s that Dagster gives it.
 BATCH = 200
 
 
-@dataclass(frozen=True)
-class Change:
-    """One materialization: its place in the event log, its business day, the run that made it."""
-
-    storage_id: int
-    asset: str
-    day: str
-    run_id: str
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Cursor:
-    """How far the log was read (`after`, by asset), and earlier changes whose checks had not ended."""
+    """How far the log was read (`after`, by asset), and earlier changes that are neither accepted nor refused yet."""
 
-    after: dict[str, int] = field(default_factory=dict)
-    pending: tuple[Change, ...] = ()
+    after: dict[str, int]
+    pending: tuple[Change, ...]
 
     def dumps(self) -> str:
         """As text, for Dagster to keep."""
-        return json.dumps({"after": self.after, "pending": [vars(change) for change in self.pending]})
+        return _CURSOR.dump_json(self).decode()
 
     @classmethod
-    def loads(cls, text: str | None) -> "Cursor":
-        """From the text that Dagster kept; nothing kept is the beginning."""
-        held = json.loads(text) if text else {"after": {}, "pending": []}
-        return cls(held["after"], tuple(Change(**change) for change in held["pending"]))
+    def loads(cls, text: str | None) -> Cursor:
+        """From the text that Dagster kept. Nothing kept is the beginning.
+
+        Raises:
+            ValidationError: the text is not what `dumps` writes.
+        """
+        return _CURSOR.validate_json(text) if text else BEGINNING
+
+
+_CURSOR = TypeAdapter(Cursor)
+BEGINNING = Cursor({}, ())
 
 
 @dataclass(frozen=True)
@@ -64,72 +64,95 @@ def plan(cursor: Cursor, changes: Iterable[Change], verdict: Callable[[Change], 
     after = dict(cursor.after)
     for change in fresh:
         after[change.asset] = max(after.get(change.asset, 0), change.storage_id)
-    sorted_out: dict[Verdict, list[Change]] = {"accepted": [], "rejected": [], "pending": [], "done": []}
+    sorted_out: dict[Verdict, list[Change]] = {"accepted": [], "rejected": [], "pending": [], "held": [], "done": []}
     for change in (*cursor.pending, *fresh):
         sorted_out[verdict(change)].append(change)
     days: dict[str, tuple[Change, ...]] = {}
     for change in sorted_out["accepted"]:
         days[change.day] = (*days.get(change.day, ()), change)
-    return Plan(days, tuple(sorted_out["rejected"]), Cursor(after, tuple(sorted_out["pending"])))
+    return Plan(days, tuple(sorted_out["rejected"]), Cursor(after, (*sorted_out["pending"], *sorted_out["held"])))
 
 
-def _read(instance: dg.DagsterInstance, cursor: Cursor, keys: Iterable[dg.AssetKey]) -> Iterator[Change]:
-    for key in keys:
-        asset = key.to_user_string()
-        position: str | None = None
-        while True:
-            records_filter = dg.AssetRecordsFilter(asset_key=key, after_storage_id=cursor.after.get(asset, 0))
-            found = instance.fetch_materializations(records_filter, limit=BATCH, cursor=position, ascending=True)
-            for record in found.records:
-                yield Change(record.storage_id, asset, str(record.partition_key), record.run_id)
-            if not found.has_more:
-                break
-            position = found.cursor
+def decision_sensor(agent: str, keys: Sequence[dg.AssetKey], carried_out_by: dg.AssetKey, job: str) -> dg.SensorDefinition:
+    """A sensor that asks for a run of `job` for each day on which an asset of `keys` changed.
 
-
-def _sensor(agent: str) -> dg.SensorDefinition:
-    keys = [decision_key(policy) for policy in load_policies().values() if policy.agent == agent]
+    Args:
+        agent: whose decisions these are; begins the sensor's name and its run keys.
+        keys: the decision assets; their blocking checks are looked up in the graph that the sensor is loaded with.
+        carried_out_by: the asset that carries decisions out; a run that made it too is not asked for again.
+        job: name of a daily partitioned job.
+    """
 
     @dg.sensor(
         name=f"{agent}_decisions_changed",
-        job_name=execution_job(agent),
+        job_name=job,
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Carries out the {agent} agent's decisions when they change and their checks passed.",
     )
     def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        cursor = Cursor.loads(context.cursor)
+        cursor = _cursor(context)
         changes = list(_read(context.instance, cursor, keys))
-        step = execution_key(agent)
-        todo = plan(cursor, changes, lambda change: verdict_of(context.instance, change.asset, change.storage_id, change.run_id, step))
-        requests = [
-            dg.RunRequest(
-                run_key=f"{agent}:{day}:{'-'.join(str(change.storage_id) for change in asked)}",
-                partition_key=day,
-                tags={"eco/asked_by": ",".join(sorted({change.run_id for change in asked}))},
-            )
-            for day, asked in todo.days.items()
-        ]
-        text = todo.cursor.dumps()
-        if requests:
-            return dg.SensorResult(run_requests=requests, cursor=text)
-        return dg.SensorResult(skip_reason=_why(todo, len(changes)), cursor=text)
+        verdicts = Verdicts(context.instance, _blocking(context, keys), carried_out_by)
+        todo = plan(cursor, changes, lambda change: verdicts.of_day(change, keys))
+        if todo.rejected:
+            context.log.warning(_refused(todo))
+        requests = [request_for(agent, day, asked) for day, asked in todo.days.items()]
+        reason = None if requests else _why(todo, len(changes))
+        return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=todo.cursor.dumps())
 
     return tick
 
 
+def _cursor(context: dg.SensorEvaluationContext) -> Cursor:
+    try:
+        return Cursor.loads(context.cursor)
+    except ValidationError as error:
+        # Run keys make this safe: what was asked for already is not run again.
+        context.log.warning(f"cannot read the cursor, so every change is looked at again from the first one: {error}")
+        return BEGINNING
+
+
+def _read(instance: dg.DagsterInstance, cursor: Cursor, keys: Iterable[dg.AssetKey]) -> Iterator[Change]:
+    for key in keys:
+        fresh = dg.AssetRecordsFilter(key, after_storage_id=cursor.after.get(key.to_user_string(), 0))
+        for record in instance.fetch_materializations(fresh, limit=BATCH, ascending=True).records:
+            yield change_of(record, key)
+
+
+def _blocking(context: dg.SensorEvaluationContext, keys: Sequence[dg.AssetKey]) -> list[dg.AssetCheckKey]:
+    repository = context.repository_def
+    if repository is None:
+        raise dg.DagsterInvariantViolationError("this sensor needs the definitions that it was loaded with, to know the blocking checks")
+    return [node.key for node in repository.asset_graph.asset_check_nodes if node.blocking and node.key.asset_key in keys]
+
+
+def request_for(agent: str, day: str, asked: tuple[Change, ...]) -> dg.RunRequest:
+    """The run that carries out a day's accepted changes; its key is the newest of them, so that no grouping asks for it twice."""
+    newest = max(change.storage_id for change in asked)
+    runs = ",".join(sorted({change.run_id for change in asked}))
+    return dg.RunRequest(run_key=f"{agent}:{day}:{newest}", partition_key=day, tags={"eco/asked_by": runs})
+
+
+def _refused(todo: Plan) -> str:
+    names = ", ".join(f"{change.asset} {change.day}" for change in todo.rejected)
+    return f"refused, because a blocking check failed or never ran: {names}"
+
+
 def _why(todo: Plan, seen: int) -> str:
     if todo.rejected:
-        return f"refused: {', '.join(f'{change.asset} {change.day}' for change in todo.rejected)} failed a blocking check"
+        return _refused(todo)
     if todo.cursor.pending:
-        return f"waiting for the checks of {len(todo.cursor.pending)} change(s)"
+        days = ", ".join(sorted({change.day for change in todo.cursor.pending}))
+        return f"{len(todo.cursor.pending)} change(s) wait for a run to end, or for refused decisions of their day to be put right: {days}"
     return f"{seen} change(s), all carried out by the run that made them" if seen else "no change"
 
 
 def decision_sensors() -> Iterator[dg.SensorDefinition]:
     """One sensor an agent."""
     for agent in AGENTS:
-        yield _sensor(agent)
+        keys = [decision_key(policy) for policy in load_policies().values() if policy.agent == agent]
+        yield decision_sensor(agent, keys, execution_key(agent), execution_job(agent))
 
 
-__all__ = ["Change", "Cursor", "Plan", "decision_sensors", "plan"]
+__all__ = ["BEGINNING", "Change", "Cursor", "Plan", "decision_sensor", "decision_sensors", "plan", "request_for"]

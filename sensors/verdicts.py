@@ -1,50 +1,118 @@
-"""The verdict on one materialization: did the blocking checks that looked at this very one pass?
+"""The verdict on one materialization: whether every blocking check of its asset passed on this very one.
 
-Dagster has no public call that ties a check's result to the materialization it looked at; all use of private ones is here.
+A failed blocking check does not hide a materialization, and a run that died between an asset and its checks leaves one that nobody
+checked. So an acceptance needs proof: the newest evaluation of each blocking check that looked at this materialization, in whatever
+run it was made. Dagster has no public call for that; all use of private ones is here.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
 import dagster as dg
-from dagster import DagsterEventType, DagsterRunStatus
 
-Verdict = str
-"""`accepted`, `rejected`, `pending` (its run has not ended), or `done` (its own run carries the decisions out)."""
+if TYPE_CHECKING:
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
-ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+Verdict = Literal["accepted", "rejected", "pending", "held", "done"]
+"""`accepted`; `rejected` (a blocking check failed or never ran); `pending` (its run has not ended); `held` (accepted, but other
+decisions of its day are rejected or pending); `done` (its own run carried the decisions out)."""
 
-
-def verdict_of(instance: dg.DagsterInstance, asset: str, storage_id: int, run_id: str, carried_out_by: dg.AssetKey) -> Verdict:
-    """Verdict on the materialization `storage_id` of `asset`, made by the run `run_id`.
-
-    A run that has not ended may still evaluate a check, so its changes are pending. A run that was deleted is judged by its checks.
-    """
-    run = instance.get_run_by_id(run_id)
-    if run is not None and run.status not in ENDED:
-        return "pending"
-    if any(_has_failed(record, storage_id) for record in _evaluations(instance, asset, run_id)):
-        return "rejected"
-    if run is not None and _was_carried_out(instance, run_id, carried_out_by):
-        return "done"
-    return "accepted"
+PAGE = 200
 
 
-def _evaluations(instance: dg.DagsterInstance, asset: str, run_id: str) -> list[dg.AssetCheckEvaluation]:
-    key = dg.AssetKey.from_user_string(asset)
-    records = instance.get_records_for_run(run_id=run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION).records
-    found = [record.event_log_entry.dagster_event for record in records]
-    evaluations = [event.event_specific_data for event in found if event is not None]
-    return [e for e in evaluations if isinstance(e, dg.AssetCheckEvaluation) and e.asset_key == key]
+@dataclass(frozen=True)
+class Change:
+    """One materialization: its place in the event log, its business day, the run that made it. Without a partition, day is empty."""
+
+    storage_id: int
+    asset: str
+    day: str
+    run_id: str
+
+    @property
+    def key(self) -> dg.AssetKey:
+        """The asset's key."""
+        return dg.AssetKey.from_user_string(self.asset)
 
 
-def _has_failed(evaluation: dg.AssetCheckEvaluation, storage_id: int) -> bool:
-    target = evaluation.target_materialization_data
-    looked_at_this = target is None or target.storage_id == storage_id
-    return bool(evaluation.blocking) and looked_at_this and not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
+def change_of(record: dg.EventLogRecord, key: dg.AssetKey) -> Change:
+    """The change that a record of the event log tells of."""
+    return Change(record.storage_id, key.to_user_string(), record.partition_key or "", record.run_id)
 
 
-def _was_carried_out(instance: dg.DagsterInstance, run_id: str, key: dg.AssetKey) -> bool:
-    records = instance.get_records_for_run(run_id=run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION).records
-    events = [record.event_log_entry.dagster_event for record in records]
-    return any(event is not None and event.asset_key == key for event in events)
+class Verdicts:
+    """Judges changes; made anew for every tick, because it remembers what it read."""
+
+    def __init__(self, instance: dg.DagsterInstance, blocking: Iterable[dg.AssetCheckKey], carried_out_by: dg.AssetKey) -> None:
+        """Judge by these blocking checks; `carried_out_by` is the asset that carries decisions out."""
+        self._instance = instance
+        self._carried_out_by = carried_out_by
+        self._checks = {check: _History(instance, check) for check in blocking}
+
+    def of(self, change: Change) -> Verdict:
+        """Verdict on a change alone; never `held`. A change whose run was deleted is judged by its checks."""
+        run = self._instance.get_run_by_id(change.run_id)
+        if run is not None and not run.is_finished:
+            return "pending"
+        asked = [history for check, history in self._checks.items() if check.asset_key == change.key]
+        if not all(history.has_passed(change) for history in asked):
+            return "rejected"
+        return "done" if self._was_carried_out(change) else "accepted"
+
+    def of_day(self, change: Change, keys: Iterable[dg.AssetKey]) -> Verdict:
+        """Verdict on a change beside the newest decisions of its day: an execution carries out all of the agent's, or none."""
+        own = self.of(change)
+        if own != "accepted":
+            return own
+        others = (self.of(newest) for key in keys if (newest := self._newest(key, change.day)))
+        return "held" if any(other in ("rejected", "pending") for other in others) else own
+
+    def _newest(self, key: dg.AssetKey, day: str) -> Change | None:
+        found = self._instance.fetch_materializations(dg.AssetRecordsFilter(key, asset_partitions=[day]), limit=1).records
+        return change_of(found[0], key) if found else None
+
+    def _was_carried_out(self, change: Change) -> bool:
+        of_type = dg.DagsterEventType.ASSET_MATERIALIZATION
+        entries = [record.event_log_entry for record in self._instance.get_records_for_run(change.run_id, of_type=of_type).records]
+        events = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
+        return any(event.asset_key == self._carried_out_by and event.partition == change.day for event in events)
 
 
-__all__ = ["Verdict", "verdict_of"]
+class _History:
+    """The evaluations of one check, newest first, read as far back as somebody asks."""
+
+    def __init__(self, instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> None:
+        self._unread = _records(instance, check)
+        self._by_target: dict[int, bool] = {}
+
+    def has_passed(self, change: Change) -> bool:
+        """Whether the newest evaluation that looked at this change let it pass; a warning does, no evaluation does not."""
+        while change.storage_id not in self._by_target:
+            record = next(self._unread, None)
+            if record is None:
+                return False
+            self._note(record)
+        return self._by_target[change.storage_id]
+
+    def _note(self, record: AssetCheckExecutionRecord) -> None:
+        evaluation = record.evaluation
+        if not isinstance(evaluation, dg.AssetCheckEvaluation) or evaluation.target_materialization_data is None:
+            return  # planned and not run, or run before there was anything to look at
+        is_passed = evaluation.passed or evaluation.severity == dg.AssetCheckSeverity.WARN
+        self._by_target.setdefault(evaluation.target_materialization_data.storage_id, is_passed)
+
+
+def _records(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> Iterator[AssetCheckExecutionRecord]:
+    position: int | None = None
+    while True:
+        page = instance.event_log_storage.get_asset_check_execution_history(check, limit=PAGE, cursor=position)
+        yield from page
+        if len(page) < PAGE:
+            return
+        position = page[-1].id
+
+
+__all__ = ["Change", "Verdict", "Verdicts", "change_of"]

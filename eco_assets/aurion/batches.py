@@ -74,7 +74,8 @@ class Batches:
 
     def list(self, table: str | None = None, status: str | None = None) -> list[Batch]:
         """Batches, oldest first."""
-        query, values = "SELECT * FROM batches WHERE 1", []
+        query = "SELECT * FROM batches WHERE 1"
+        values: list[str] = []
         for column, value in (("tbl", table), ("status", status)):
             if value is not None:
                 query, values = f"{query} AND {column} = ?", [*values, value]

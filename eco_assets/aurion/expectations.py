@@ -1,5 +1,6 @@
-"""Great Expectations suites, one a mart: what must hold of the rows that decisions are made on. Says nothing of types and keys,
-which contracts and dbt hold already.
+"""Great Expectations suites, one a mart: what must hold of the rows that decisions are made on.
+
+Types are dbt's contracts' to hold, not these.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Validation:
     warned: tuple[str, ...]
 
 
-def _between(column: str, low: float, high: float | None = None, severity: str = "critical", **more: Any) -> Expect:  # noqa: ANN401 -- passed on
+def _between(column: str, low: float, high: float | None = None, severity: str = "critical", **more: Any) -> Expect:
     return Expect("ExpectColumnValuesToBeBetween", {"column": column, "min_value": low, "max_value": high, **more}, severity)
 
 
@@ -94,7 +95,9 @@ def validate(mart: str, rows: pd.DataFrame) -> Validation:
     suite = gx.ExpectationSuite(name=mart)
     for number, expect in enumerate(SUITES[mart]):
         suite.add_expectation(getattr(gx.expectations, expect.kind)(**expect.arguments, meta={"number": number}))
-    results = gx.ValidationDefinition(name=mart, data=batch, suite=context.suites.add(suite)).run(batch_parameters={"dataframe": rows}).results
+    results = (
+        gx.ValidationDefinition(name=mart, data=batch, suite=context.suites.add(suite)).run(batch_parameters={"dataframe": rows}).results
+    )
     broken = [(SUITES[mart][result.expectation_config.meta["number"]], result) for result in results if not result.success]
     return Validation(
         evaluated=len(results),
@@ -103,7 +106,7 @@ def validate(mart: str, rows: pd.DataFrame) -> Validation:
     )
 
 
-def _words(expect: Expect, result: Any) -> str:  # noqa: ANN401 -- a Great Expectations result
+def _words(expect: Expect, result: Any) -> str:
     found = result.result.get("unexpected_count", result.result.get("observed_value", "no value"))
     arguments = ", ".join(f"{name}={value}" for name, value in expect.arguments.items())
     return f"{expect.kind}({arguments}): {found} found"

@@ -65,9 +65,7 @@ class Landing:
         """Validate the files of one source that are new or changed; the others keep their verdict."""
         files = sorted(path for path in self._data.glob(contract.glob) if path.is_file())
         if not files:
-            return Landed(
-                contract, (), f"{contract.glob}: no such file under {self._data.name}/; put it there and run again"
-            )
+            return Landed(contract, (), f"{contract.glob}: no such file under {self._data.name}/; put it there and run again")
         digest = hashlib.sha256(contract.path.read_bytes()).hexdigest()
         return Landed(contract, tuple(self._land_file(contract, path, digest) for path in files))
 
@@ -153,20 +151,17 @@ def _read(db: duckdb.DuckDBPyConnection, contract: Contract, path: Path) -> None
         source = f"""read_csv({literal(str(path))}, auto_detect=false, header=true, delim='{contract.delimiter}', quote='"', escape='"',
                      strict_mode=true, columns={{{shape}}})"""
     missing = [column.physical_name for column in contract.columns if column.physical_name not in present]
+    if len(missing) == len(contract.columns):  # what stands there instead may be a row of personal data: it is not shown
+        raise DataRejected(
+            f"column {', '.join(missing)} is missing: the first line is not the header of {contract.table}; send it with its header"
+        )
     if missing:
         raise DataRejected(f"column {', '.join(missing)} is missing; the file has: {', '.join(present)}")
-    texts = ", ".join(
-        f"CAST({quoted(column.physical_name)} AS VARCHAR) AS {quoted(column.physical_name)}"
-        for column in contract.columns
-    )
+    texts = ", ".join(f"CAST({quoted(column.physical_name)} AS VARCHAR) AS {quoted(column.physical_name)}" for column in contract.columns)
     try:
-        db.execute(
-            f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT row_number() OVER () AS _eco_row, {texts} FROM {source}"
-        )
+        db.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT row_number() OVER () AS _eco_row, {texts} FROM {source}")
     except duckdb.Error as error:
-        raise DataRejected(
-            f"the file cannot be read as {contract.file_format}: {str(error).splitlines()[0]}"
-        ) from error
+        raise DataRejected(f"the file cannot be read as {contract.file_format}: {str(error).splitlines()[0]}") from error
 
 
 def _parquet_columns(db: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
@@ -175,9 +170,7 @@ def _parquet_columns(db: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     try:
         return [row[0] for row in db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})").fetchall()]
     except duckdb.Error as error:
-        raise DataRejected(
-            f"the Parquet file is truncated or damaged ({str(error).splitlines()[0]}); send it again"
-        ) from error
+        raise DataRejected(f"the Parquet file is truncated or damaged ({str(error).splitlines()[0]}); send it again") from error
 
 
 def _csv_columns(contract: Contract, path: Path) -> list[str]:

@@ -46,6 +46,8 @@ def _run(lake: Lake, domain: str, tables: Sequence[tuple[Contract, list[Path]]])
         destination=dlt.destinations.duckdb(str(lake.raw_db)),
         dataset_name=domain,
     )
+    if pipeline.has_pending_data:  # a killed run's: dlt would finish that and leave what is given now out; all of it is given again
+        pipeline = pipeline.drop()
     resources = [
         dlt.resource(
             _arrow(paths),

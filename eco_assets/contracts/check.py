@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import duckdb
 
 _SAMPLE = 5
-_TEXT = ("VARCHAR", "TEXT")
+_TEXT = ("VARCHAR",)
+_WHOLE = ("INTEGER", "BIGINT")
+_REAL = ("DOUBLE",)
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,7 @@ class Violation:
         if not self.rows:
             return f"{self.file}: {self.rule}" + (f" (column {self.column})" if self.column else "")
         more = "" if self.count == len(self.rows) else f" and {self.count - len(self.rows)} more"
-        return (
-            f"{self.file}: row {', '.join(map(str, self.rows))}{more}, column {self.column}: {self.rule} ({self.value})"
-        )
+        return f"{self.file}: row {', '.join(map(str, self.rows))}{more}, column {self.column}: {self.rule} ({self.value})"
 
 
 def quoted(name: str) -> str:
@@ -73,7 +73,7 @@ def _row_rules(contract: Contract) -> Iterator[tuple[str, str, str]]:
     for column in contract.columns:
         present, value = text(column), typed(column)
         if column.sql_type not in _TEXT:
-            yield f"not a valid {column.sql_type}", column.name, f"{present} IS NOT NULL AND {value} IS NULL"
+            yield f"not a valid {column.sql_type}", column.name, f"{present} IS NOT NULL AND {_is_invalid(column)}"
         if column.is_required or column.name in contract.key:
             yield "a value is required", column.name, f"{present} IS NULL"
         if column.minimum is not None:
@@ -100,6 +100,16 @@ def _row_rules(contract: Contract) -> Iterator[tuple[str, str, str]]:
         yield "the key occurs more than once", "+".join(contract.key), f"count(*) OVER (PARTITION BY {key}) > 1"
 
 
+def _is_invalid(column: Column) -> str:
+    """SQL that is true where the text is not of the column's type. DuckDB would round 4.5 to an integer and read `nan` as a number."""
+    value = typed(column)
+    if column.sql_type in _WHOLE:
+        return f"({value} IS NULL OR TRY_CAST({text(column)} AS DECIMAL(38, 9)) <> {value})"
+    if column.sql_type in _REAL:
+        return f"({value} IS NULL OR NOT isfinite({value}))"
+    return f"{value} IS NULL"
+
+
 def find_violations(db: duckdb.DuckDBPyConnection, contract: Contract, file: str) -> list[Violation]:
     """Check the table `incoming` (text columns as in the file, plus `_eco_row`); leaves the broken rows in table `broken`.
 
@@ -108,9 +118,7 @@ def find_violations(db: duckdb.DuckDBPyConnection, contract: Contract, file: str
     rules = list(_row_rules(contract))
     marks = ", ".join(f"({condition}) AS r{number}" for number, (_, _, condition) in enumerate(rules))
     db.execute(f"CREATE OR REPLACE TEMP TABLE marked AS SELECT *, {marks} FROM incoming")
-    db.execute(
-        "CREATE OR REPLACE TEMP TABLE broken (_eco_row BIGINT, rule VARCHAR, column_name VARCHAR, value VARCHAR)"
-    )
+    db.execute("CREATE OR REPLACE TEMP TABLE broken (_eco_row BIGINT, rule VARCHAR, column_name VARCHAR, value VARCHAR)")
     columns = {column.name: column for column in contract.columns}
     flags = ", ".join(f"count(*) FILTER (WHERE r{number})" for number in range(len(rules)))
     counts = db.execute(f"SELECT {flags} FROM marked").fetchone() or ()
@@ -124,9 +132,7 @@ def find_violations(db: duckdb.DuckDBPyConnection, contract: Contract, file: str
             f"INSERT INTO broken SELECT _eco_row, $rule, $name, {shown} FROM marked WHERE r{number}",
             {"rule": rule, "name": name},
         )
-        sample = db.execute(
-            f"SELECT _eco_row, {shown} FROM marked WHERE r{number} ORDER BY _eco_row LIMIT {_SAMPLE}"
-        ).fetchall()
+        sample = db.execute(f"SELECT _eco_row, {shown} FROM marked WHERE r{number} ORDER BY _eco_row LIMIT {_SAMPLE}").fetchall()
         found.append(Violation(file, rule, name, counts[number], tuple(row for row, _ in sample), sample[0][1]))
     return found
 

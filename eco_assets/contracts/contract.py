@@ -5,6 +5,8 @@ One file per source table under `sources/<domain>/<entity>.odcs.yaml`; nothing a
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +16,7 @@ from typing import Any
 from eco_assets.errors import ContractError
 
 SOURCES = Path(__file__).parent / "sources"
+_SQL_TYPE = re.compile(r"VARCHAR|BOOLEAN|INTEGER|BIGINT|DOUBLE|DECIMAL\(\d+, ?\d+\)|DATE|TIMESTAMP")
 
 
 @dataclass(frozen=True)
@@ -71,21 +74,20 @@ def load_contracts(root: Path = SOURCES) -> tuple[Contract, ...]:
     Raises:
         ContractError: a file is malformed; names the file and what is wrong.
     """
-    return tuple(
-        sorted((read_contract(path) for path in root.glob("*/*.odcs.yaml")), key=lambda contract: contract.table)
-    )
+    return tuple(sorted((read_contract(path) for path in root.glob("*/*.odcs.yaml")), key=lambda contract: contract.table))
 
 
 def read_contract(path: Path) -> Contract:
     """One contract. Raises `ContractError` as `load_contracts` does."""
+    import yaml
     from open_data_contract_standard.model import OpenDataContractStandard
 
     try:
         document = OpenDataContractStandard.from_file(str(path))
         if not document.schema_ or len(document.schema_) != 1 or not document.servers:
-            raise ContractError("exactly one schema object and one server are needed")
+            raise ContractError("exactly one schema object and one server are needed")  # noqa: TRY301 -- named like the rest below
         table, server = document.schema_[0], document.servers[0]
-        custom = {prop.property: prop.value for prop in document.customProperties or []}
+        custom: dict[str, Any] = {str(prop.property): prop.value for prop in document.customProperties or []}
         nulls = tuple(str(text) for text in custom.get("nullStrings") or [""])
         columns = tuple(_column(prop, nulls) for prop in table.properties or [])
         keyed = sorted((p.primaryKeyPosition or 0, p.name) for p in table.properties or [] if p.primaryKey)
@@ -94,11 +96,11 @@ def read_contract(path: Path) -> Contract:
             entity=str(table.name),
             version=str(document.version),
             description=str(document.description.purpose if document.description else ""),
-            owner=str(document.team.name if document.team else ""),
+            owner=str(getattr(document.team, "name", "")),
             glob=str(server.path),
             file_format=str(server.format),
             delimiter=str(custom.get("delimiter", ",")),
-            encoding=str(custom.get("encoding", "utf-8")),
+            encoding=codecs.lookup(str(custom.get("encoding", "utf-8"))).name,
             clock=_one_of(custom, "clock", ("live", "recorded")),
             cadence=_one_of(custom, "cadence", ("daily", "reference")),
             key=tuple(str(name) for _, name in keyed),
@@ -108,12 +110,15 @@ def read_contract(path: Path) -> Contract:
             columns=columns,
             path=path,
         )
-    except (ContractError, ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ContractError, ValueError, TypeError, AttributeError, LookupError, re.error, yaml.YAMLError) as error:
         raise ContractError(f"{path.name}: {error}; see CONTRIBUTING.md, 'A new source'") from error
 
 
 def _column(prop: Any, null_strings: tuple[str, ...]) -> Column:
     options = prop.logicalTypeOptions or {}
+    if not _SQL_TYPE.fullmatch(str(prop.physicalType)):
+        raise ContractError(f"column {prop.name}: physicalType {prop.physicalType!r} is not one that is supported: {_SQL_TYPE.pattern}")
+    re.compile(options.get("pattern") or "")
     return Column(
         name=prop.name,
         physical_name=prop.physicalName or prop.name,

@@ -32,7 +32,12 @@ def write(project: Path) -> bool:
 
 def _table(contract: Contract) -> dict[str, object]:
     columns = [
-        {"name": column.name, "description": column.description, "data_type": column.sql_type, "config": {"meta": {"classification": column.classification}}}
+        {
+            "name": column.name,
+            "description": column.description,
+            "data_type": column.sql_type,
+            "config": {"meta": {"classification": column.classification}},
+        }
         for column in contract.columns
     ]
     return {"name": contract.entity, "description": contract.description, "columns": columns}

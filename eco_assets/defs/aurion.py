@@ -70,7 +70,10 @@ def _domain_assets(domain: str, contracts: list[Contract]) -> dg.AssetsDefinitio
         specs=[_raw_spec(contract) for contract in contracts],
         check_specs=[
             dg.AssetCheckSpec(
-                CHECK, asset=raw_key(contract), blocking=True, description=f"Every file of {contract.table} holds contract {contract.version}."
+                CHECK,
+                asset=raw_key(contract),
+                blocking=True,
+                description=f"Every file of {contract.table} holds contract {contract.version}.",
             )
             for contract in contracts
         ],

@@ -34,9 +34,13 @@ def _decisions(policy: Policy) -> dg.AssetsDefinition:
         description=f"{policy.description} Policy {policy.version}; every decision is in the ledger with its alternatives and inputs.",
         check_specs=[
             dg.AssetCheckSpec(RECORDED, asset=key, blocking=True, description="Every subject of the day has its decision in the ledger."),
-            dg.AssetCheckSpec(GUARDED, asset=key, blocking=True, description="Actions and cost of the day stay within the policy's guardrails."),
+            dg.AssetCheckSpec(
+                GUARDED, asset=key, blocking=True, description="Actions and cost of the day stay within the policy's guardrails."
+            ),
         ],
-        **common("decisions", policy.agent, ["python", "policy"], [f"eco_assets/mcp/policies/{policy.name}.yaml", "eco_assets/mcp/engine.py"]),
+        **common(
+            "decisions", policy.agent, ["python", "policy"], [f"eco_assets/mcp/policies/{policy.name}.yaml", "eco_assets/mcp/engine.py"]
+        ),
     )
     def decide(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
         engines, day = platform.get(), day_of(context)
@@ -63,7 +67,12 @@ def _guarded(policy: Policy, decided: Decided) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=GUARDED,
         passed=len(acting) <= limits.max_actions_per_day and cost <= limits.max_cost_brl_per_day + 0.01,
-        metadata={"actions": len(acting), "cost_brl": cost, "max_actions": limits.max_actions_per_day, "max_cost_brl": limits.max_cost_brl_per_day},
+        metadata={
+            "actions": len(acting),
+            "cost_brl": cost,
+            "max_actions": limits.max_actions_per_day,
+            "max_cost_brl": limits.max_cost_brl_per_day,
+        },
     )
 
 

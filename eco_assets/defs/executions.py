@@ -34,7 +34,9 @@ def _executions(agent: str) -> dg.AssetsDefinition:
         partitions_def=DAILY,
         description="What was done about the day's decisions: durable workflows, their steps and compensations, as ledger records.",
         check_specs=[
-            dg.AssetCheckSpec(SUCCESS, asset=key, description=f"At least {TARGET:.0%} of finished workflows completed or were compensated."),
+            dg.AssetCheckSpec(
+                SUCCESS, asset=key, description=f"At least {TARGET:.0%} of finished workflows completed or were compensated."
+            ),
             dg.AssetCheckSpec(DEAD, asset=key, description="No workflow ended where neither its steps nor its compensations went through."),
         ],
         pool="jorge",

@@ -22,7 +22,7 @@ def _costs(agent: str) -> dg.AssetsDefinition:
         key=cost_key(agent),
         deps=[execution_key(agent)],
         partitions_def=DAILY,
-        description="Computing, language models and actions of the day in reais, beside the value expected; table `finops.agent_costs_<agent>`.",
+        description="What the day cost in reais, beside the value expected; table `finops.agent_costs_<agent>`.",
         pool="lake",
         **common("finops", agent, ["duckdb", "python"], ["eco_assets/finops"]),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from eco_assets.defs.partitions import DAILY
 from eco_assets.settings import AGENTS
 
 MAIN = "eco"
@@ -23,7 +22,7 @@ def execution_job(agent: str) -> str:
 
 def _job(name: str, selection: dg.AssetSelection, description: str, agent: str = "grupo") -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
-        name, selection=selection, partitions_def=DAILY, executor_def=dg.in_process_executor, description=description, tags={"agent": agent}
+        name, selection=selection, executor_def=dg.in_process_executor, description=description, tags={"agent": agent}
     )
 
 

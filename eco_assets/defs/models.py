@@ -33,7 +33,10 @@ def _training(family: Family) -> dg.AssetsDefinition:
         description=f"{family.description} Trained on what was known at the end of the day; tracked in MLflow as `{family.name}`.",
         check_specs=[
             dg.AssetCheckSpec(
-                CHECK, asset=family_key(family), blocking=True, description=f"{family.primary_metric} on held-out rows against a naive baseline."
+                CHECK,
+                asset=family_key(family),
+                blocking=True,
+                description=f"{family.primary_metric} on held-out rows against a naive baseline.",
             )
         ],
         pool="mlflow",
@@ -66,7 +69,9 @@ def _training(family: Family) -> dg.AssetsDefinition:
             data_version=dg.DataVersion(f"{version.name}-{version.version}"),
             check_results=[
                 dg.AssetCheckResult(
-                    check_name=CHECK, passed=True, metadata={metric: version.metrics[metric], f"baseline_{metric}": version.baseline[metric]}
+                    check_name=CHECK,
+                    passed=True,
+                    metadata={metric: version.metrics[metric], f"baseline_{metric}": version.baseline[metric]},
                 )
             ],
         )

@@ -22,7 +22,7 @@ _LAYER = {"stg": "staging", "feat": "features", "mart": "marts"}
 class Translator(DagsterDbtTranslator):
     """Names and describes dbt's nodes as the rest of the graph is named: `layer/agent/entity`."""
 
-    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:  # noqa: ANN401 -- dagster-dbt's signature
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
         """The asset of one dbt node."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         node = self.get_resource_props(manifest, unique_id)

@@ -27,7 +27,7 @@ class Order:
         """What the action may cost."""
         return float(self.decision["cost_brl"])
 
-    def message(self, **content: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
+    def message(self, **content: Any) -> dict[str, Any]:
         """A message about this decision, with what its receiver needs to trace it."""
         return {
             "decision_id": self.decision["decision_id"],
@@ -65,7 +65,7 @@ class Saga:
         return self.name.split(".")[0]
 
 
-def message(door: str, name: str, **content: Any) -> Step:  # noqa: ANN401 -- JSON values
+def message(door: str, name: str, **content: Any) -> Step:
     """A step that sends a message through a door and can withdraw it."""
     return Step(
         name,

@@ -63,7 +63,9 @@ def decide_day(ledger: Ledger, policy: Policy, contexts: Iterable[Context], trac
     """
     by_id = {decision_id(policy, context): context for context in contexts}
     days = {context.as_of for context in by_id.values()}
-    known = [decision for day in days for decision in ledger.list("decision", agent=policy.agent, as_of=day) if decision["point"] == policy.point]
+    known = [
+        decision for day in days for decision in ledger.list("decision", agent=policy.agent, as_of=day) if decision["point"] == policy.point
+    ]
     spent = Spent()
     for decision in known:
         spent = spent.plus(decision)
@@ -91,7 +93,7 @@ def _net(decision: dict[str, Any]) -> float:
     return float(decision["value_brl"]) - float(decision["cost_brl"])
 
 
-def _scalar(value: Any) -> Scalar:  # noqa: ANN401 -- whatever DuckDB gives
+def _scalar(value: Any) -> Scalar:
     """JSON-ready and CEL-ready: numbers become floats, dates become ISO text."""
     if value is None or isinstance(value, bool | str):
         return value

@@ -7,6 +7,7 @@ policy's default. Reading features and writing the ledger is `batch.py`'s.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +45,11 @@ class Spent:
 
 
 def decision_id(policy: Policy, context: Context) -> str:
-    """Hash of all that a decision follows from: the same inputs have the same id, so they decide once and act once."""
+    """Hash of all that a decision follows from: the same inputs have the same id, so they decide once and act once.
+
+    Raises:
+        PolicyError: a feature or prediction is no JSON value (NaN, infinite); names policy and subject.
+    """
     inputs = {
         "agent": policy.agent,
         "point": policy.point,
@@ -55,10 +60,20 @@ def decision_id(policy: Policy, context: Context) -> str:
         "features": context.features,
         "predictions": context.predictions,
     }
-    return hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
+    try:
+        return hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
+    except (ValueError, TypeError) as error:
+        named = [name for name, value in {**context.features, **context.predictions}.items() if not _is_plain(value)]
+        raise PolicyError(
+            f"{policy.name} {policy.version}, subject {context.subject}: {', '.join(named) or error} is not a finite number or text"
+        ) from error
 
 
-def decide(context: Context, policy: Policy, spent: Spent = Spent()) -> dict[str, Any]:  # noqa: B008 -- frozen
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, bool | str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def decide(context: Context, policy: Policy, spent: Spent = Spent()) -> dict[str, Any]:
     """Decide about one subject; returns the decision's ledger record without what only the caller knows (latency, trace).
 
     Raises:
@@ -66,10 +81,8 @@ def decide(context: Context, policy: Policy, spent: Spent = Spent()) -> dict[str
     """
     scope = {"features": dict(context.features), "predictions": dict(context.predictions), "params": dict(policy.params)}
     options = [_weigh(action, policy, scope, context.subject) for action in policy.actions]
-    chosen = max((option for option in options if option["is_eligible"]), key=_net, default=None)
     default = next(option for option in options if option["action"] == policy.default)
-    broken = _broken_guardrails(policy, chosen, spent) if chosen else ["nenhuma ação elegível"]
-    final = default if broken or chosen is None or _net(chosen) <= _net(default) else chosen
+    final, broken = _choose(policy, options, default, spent)
     action = next(action for action in policy.actions if action.name == final["action"])
     return {
         "decision_id": decision_id(policy, context),
@@ -88,8 +101,8 @@ def decide(context: Context, policy: Policy, spent: Spent = Spent()) -> dict[str
         "cost_brl": final["cost_brl"],
         "confidence": round(min(1.0, max(0.0, _number(policy._confidence, scope, policy.name, context.subject))), 4),
         "requires_approval": action.workflow is not None and final["cost_brl"] > policy.guardrails.approval_above_brl,
-        "guardrails": broken if chosen else [],
-        "reason": _reason(action, scope, final, broken),
+        "guardrails": broken,
+        "reason": _reason(action, scope, final, broken, f"{policy.name} {policy.version}, action {action.name}, subject {context.subject}"),
         "route": "policy",
         "provider": "none",
         "tokens": 0,
@@ -118,6 +131,19 @@ def _net(option: Mapping[str, Any]) -> float:
     return float(option["value_brl"]) - float(option["cost_brl"])
 
 
+def _choose(policy: Policy, options: list[dict[str, Any]], default: dict[str, Any], spent: Spent) -> tuple[dict[str, Any], list[str]]:
+    """The eligible option of highest net value that keeps the guardrails, and the guardrails that kept better ones out."""
+    kept_out: list[str] = []
+    for option in sorted((option for option in options if option["is_eligible"]), key=_net, reverse=True):
+        if _net(option) <= _net(default):
+            break
+        broken = _broken_guardrails(policy, option, spent)
+        if not broken:
+            return option, kept_out
+        kept_out.extend(rule for rule in broken if rule not in kept_out)
+    return default, kept_out
+
+
 def _broken_guardrails(policy: Policy, chosen: Mapping[str, Any], spent: Spent) -> list[str]:
     if chosen["workflow"] is None:
         return []
@@ -129,25 +155,28 @@ def _broken_guardrails(policy: Policy, chosen: Mapping[str, Any], spent: Spent) 
     return broken
 
 
-def _number(program: Any, scope: dict[str, Any], where: str, subject: str) -> float:  # noqa: ANN401 -- a CEL program
+def _number(program: Any, scope: dict[str, Any], where: str, subject: str) -> float:
     value = _run(program, scope, where, subject)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise PolicyError(f"{where}, subject {subject}: gives {value!r}, must be a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise PolicyError(f"{where}, subject {subject}: {program.source!r} gives {value!r}, must be a finite number")
     return float(value)
 
 
-def _run(program: Any, scope: dict[str, Any], where: str, subject: str) -> Any:  # noqa: ANN401 -- CEL is dynamic
+def _run(program: Any, scope: dict[str, Any], where: str, subject: str) -> Any:
     try:
         return program.execute(scope)
     except (ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
         raise PolicyError(f"{where}, subject {subject}: {error} in {program.source!r}") from error
 
 
-def _reason(action: Action, scope: dict[str, Any], final: Mapping[str, Any], broken: list[str]) -> str:
+def _reason(action: Action, scope: dict[str, Any], final: Mapping[str, Any], broken: list[str], where: str) -> str:
     """The action's reason with its numbers, in the words of business people."""
     known = {**scope["params"], **scope["features"], **scope["predictions"], **final}
     shown = {name: _Shown(value) if isinstance(value, float) else value for name, value in known.items()}
-    text = action.reason.format_map(shown)
+    try:
+        text = action.reason.format_map(shown)
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise PolicyError(f"{where}: reason cannot be filled in: {error!r}") from error
     return f"{text} Limite aplicado: {'; '.join(broken)}." if broken else text
 
 

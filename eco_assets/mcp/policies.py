@@ -57,8 +57,12 @@ class Policy(Strict):
     description: str
     owner: str
     subject: str
-    query: str = Field(description="DuckDB SQL: one row a subject, `subject` first; columns that begin with p_ are predictions; uses $as_of")
-    trace: str = Field(description="DuckDB SQL: the raw rows behind one subject as source, file, row_number, batch; uses $subject, may use $as_of")
+    query: str = Field(
+        description="DuckDB SQL: one row a subject, `subject` first; columns that begin with p_ are predictions; uses $as_of"
+    )
+    trace: str = Field(
+        description="DuckDB SQL: the raw rows behind one subject as source, file, row_number, batch; uses $subject, may use $as_of"
+    )
     models: tuple[str, ...] = ()
     params: dict[str, float | str] = {}
     confidence: str = "1.0"
@@ -86,6 +90,9 @@ class Policy(Strict):
             raise ValueError("two actions share a name")
         if self.default not in names:
             raise ValueError(f"default {self.default!r} is not one of the actions {', '.join(names)}")
+        default = self.actions[names.index(self.default)]
+        if default.workflow is not None or default.eligible != "true":
+            raise ValueError(f"default {self.default!r} is what a guardrail falls back to: it must be always eligible and have no workflow")
         return self
 
 
@@ -121,7 +128,7 @@ def read_policy(path: Path) -> Policy:
     return policy
 
 
-def _compile(source: str, where: str) -> Any:  # noqa: ANN401 -- the library exports no type for a program
+def _compile(source: str, where: str) -> Any:
     import cel
 
     try:

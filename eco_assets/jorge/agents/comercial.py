@@ -9,7 +9,11 @@ SAGAS = (
         "comercial.agendar_contato",
         "Agendar contato",
         "Books an hour of a sales development representative, opens a task in the CRM and sends the invitation.",
-        (booking("sdr_slots", 400), message("crm", "open_task", kind="call"), message("email", "send_invitation", template="convite_contato")),
+        (
+            booking("sdr_slots", 400),
+            message("crm", "open_task", kind="call"),
+            message("email", "send_invitation", template="convite_contato"),
+        ),
     ),
     Saga(
         "comercial.nutrir",

@@ -1,0 +1,258 @@
+"""The `eco` command. Exit codes: 0 all is well, 1 something failed and was named, 2 wrong usage or configuration."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import wraps
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+
+from eco_assets import console
+from eco_assets.errors import ConfigError, EcoError
+from eco_assets.platform import Platform
+from eco_assets.settings import AGENTS, Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+ledger_app = typer.Typer(no_args_is_help=True, help="The append-only record of decisions, executions, approvals and costs.")
+contracts_app = typer.Typer(no_args_is_help=True, help="Data contracts.")
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(contracts_app, name="contracts")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Agent = Annotated[str | None, typer.Option("--agent", help=f"One of {', '.join(AGENTS)}.")]
+Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business day; the last one of the data by default.")]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn Eco's errors into a message and an exit code instead of a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except ConfigError as error:
+            console.fail(f"configuration: {error}")
+            raise typer.Exit(2) from error
+        except EcoError as error:
+            console.fail(f"{type(error).__name__}: {error}")
+            raise typer.Exit(1) from error
+
+    return run
+
+
+def _platform() -> Platform:
+    return Platform(Settings.from_env())
+
+
+def _agent(name: str | None) -> str | None:
+    if name is not None and name not in AGENTS:
+        raise ConfigError(f"no agent {name!r}; the known ones are {', '.join(AGENTS)}")
+    return name
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Other libraries' warnings and progress are not for the people who run this command."""
+    import logging
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in ("dagster", "mlflow", "dlt", "alembic", "great_expectations", "cmdstanpy", "prophet"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        yield
+
+
+@app.command()
+@guarded
+def run(agent: Agent = None, day: Day = None, as_json: Json = False) -> None:
+    """Run the main job for one business day: raw data to audited report."""
+    started, platform, chosen = time.perf_counter(), _platform(), _agent(agent)
+    os.environ.setdefault("DAGSTER_HOME", str(platform.settings.dagster_home))
+    with _quiet():
+        from eco_assets.defs.inprocess import instance, run_job
+        from eco_assets.defs.jobs import MAIN, agent_job
+        from eco_assets.summary import summary
+
+        as_of = day.date() if day else platform.business_date()
+        job = agent_job(chosen) if chosen else MAIN
+        if not as_json:
+            console.day_line(job, as_of)
+        before = platform.ledger.head().seq
+        with instance(platform.settings.dagster_home) as opened:
+            outcome = run_job(platform, job, as_of, opened, report=(lambda *_: None) if as_json else console.progress)
+        found = summary(platform, as_of)
+    wall = time.perf_counter() - started
+    if as_json:
+        console.as_json(
+            {
+                **found,
+                "is_success": outcome.is_success,
+                "problems": outcome.problems,
+                "run_id": outcome.run_id,
+                "seconds": wall,
+                "job_seconds": outcome.seconds,
+                "layer_seconds": outcome.layer_seconds,
+            }
+        )
+    else:
+        console.say()
+        console.show_summary(found, outcome.layer_seconds)
+        console.show_problems(found)
+        console.say(
+            f"{found['ledger']['entries'] - before} new ledger entries; {wall:.1f} s in all, {outcome.seconds:.1f} s of them the job."
+        )
+        console.show_next(found, platform.settings.home)
+    for problem in outcome.problems:
+        console.fail(problem)
+    if not outcome.is_success:
+        console.fail(
+            f"run {outcome.run_id} failed; refused files are in {platform.settings.lake / 'quarantine'}, what was good before is still served"
+        )
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def status(day: Day = None, as_json: Json = False) -> None:
+    """The newest business day at a glance: rows, models, decisions, executions, what waits and what is refused."""
+    platform = _platform()
+    with _quiet():
+        from eco_assets.summary import last_decided, summary
+
+        as_of = day.date() if day else last_decided(platform) or platform.business_date()
+        found = summary(platform, as_of)
+    if as_json:
+        console.as_json(found)
+        return
+    console.say(f"Business day {as_of.isoformat()} in {platform.settings.home}")
+    console.say()
+    console.show_summary(found)
+    console.show_problems(found)
+    console.show_next(found, platform.settings.home)
+
+
+@app.command()
+@guarded
+def explain(decision_id: Annotated[str, typer.Argument(help="A decision's id, or a prefix of it.")], as_json: Json = False) -> None:
+    """Walk from a decision back to its raw rows and on to its report page."""
+    from eco_assets.console_explain import show
+    from eco_assets.provenance import explain as walk
+
+    with _quiet():
+        chain = walk(_platform(), decision_id)
+    console.as_json(chain) if as_json else show(chain)
+
+
+@app.command()
+@guarded
+def workflows(as_json: Json = False) -> None:
+    """Every workflow: its steps and what undoes them."""
+    from eco_assets.jorge.agents import SAGAS
+
+    if as_json:
+        console.as_json(
+            [
+                {
+                    "name": saga.name,
+                    "agent": saga.agent,
+                    "description": saga.description,
+                    "steps": [{"name": step.name, "is_undone": step.undo is not None} for step in saga.steps],
+                }
+                for saga in SAGAS.values()
+            ]
+        )
+        return
+    rows = [
+        (saga.name, " → ".join(step.name + (" ⟲" if step.undo else "") for step in saga.steps), saga.description) for saga in SAGAS.values()
+    ]
+    console.table(f"{len(rows)} workflows (⟲ can be undone)", ("workflow", "steps", "what it does"), rows)
+
+
+@app.command()
+@guarded
+def approvals(as_json: Json = False) -> None:
+    """Decisions that wait for a person."""
+    ledger = _platform().ledger
+    answered = {entry["decision_id"] for entry in ledger.list("approval")}
+    waiting = [d for d in ledger.list("decision") if d["requires_approval"] and d["decision_id"] not in answered]
+    if as_json:
+        console.as_json(waiting)
+        return
+    rows = [(d["decision_id"][:12], d["as_of"], d["agent"], d["subject"], d["action"], d["value_brl"], d["cost_brl"]) for d in waiting]
+    console.table(f"{len(rows)} decision(s) wait", ("id", "day", "agent", "subject", "action", "value R$", "cost R$"), rows)
+
+
+@app.command()
+@guarded
+def approve(
+    decision_id: Annotated[str, typer.Argument(help="A decision's id, or a prefix of it.")],
+    by: Annotated[str, typer.Option("--by", help="Who answers.")],
+    reject: Annotated[bool, typer.Option("--reject", help="Answer no.")] = False,
+    why: Annotated[str, typer.Option("--why", help="The reason, for the ledger.")] = "",
+) -> None:
+    """Answer a decision that waits; the next run carries it out."""
+    from eco_assets.jorge.dispatch import APPROVED, REJECTED, answer
+
+    verdict = REJECTED if reject else APPROVED
+    decision = answer(_platform().ledger, decision_id, by=by, verdict=verdict, why=why)
+    console.say(
+        f"{decision['decision_id']} {verdict} by {by}; `eco run --agent {decision['agent']} --date {decision['as_of']}` goes on with it"
+    )
+
+
+@app.command()
+@guarded
+def doctor(as_json: Json = False) -> None:
+    """Check what Eco needs: versions, folders, data, ledger, lake; says what to do about what is wrong."""
+    from eco_assets.doctor import examine
+
+    with _quiet():
+        findings = examine(Settings.from_env())
+    if as_json:
+        console.as_json(findings)
+    else:
+        console.table("Doctor", ("", "what", "finding"), [("ok" if f["is_ok"] else "BAD", f["what"], f["finding"]) for f in findings])
+    if not all(finding["is_ok"] for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI.")] = 5000,
+) -> None:
+    """Dagster UI and daemon, and the MLflow UI, on loopback, until Ctrl-C."""
+    from eco_assets.dev import serve
+
+    raise typer.Exit(serve(_platform().settings, port, mlflow_port))
+
+
+@ledger_app.command("verify")
+@guarded
+def verify(as_json: Json = False) -> None:
+    """Recompute the whole chain of the ledger."""
+    head = _platform().ledger.verify()
+    console.as_json({"entries": head.seq, "head": head.hash}) if as_json else console.say(f"{head.seq} entries, unbroken; head {head.hash}")
+
+
+@contracts_app.command("dbt")
+@guarded
+def dbt_sources() -> None:
+    """Write the dbt sources from the contracts."""
+    from eco_assets.contracts.dbt_sources import write
+
+    is_changed = write(_platform().dbt_project)
+    console.say("dbt_project/models/sources.yml written" if is_changed else "dbt_project/models/sources.yml is up to date")
+
+
+if __name__ == "__main__":
+    app()

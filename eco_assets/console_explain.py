@@ -1,0 +1,57 @@
+"""Prints the chain of one decision, from raw rows to report page. The chain itself is `provenance.py`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eco_assets.console import say, table
+
+
+def show(chain: Mapping[str, Any]) -> None:
+    """The chain in the order in which it happened."""
+    decision = chain["decision"]
+    say(f"Decision {decision['decision_id']}")
+    say(f"  {decision['agent']} / {decision['point']}, subject {decision['subject']}, business day {decision['as_of']}")
+    say(f"  {decision['reason']}")
+    say()
+    table("1. Raw rows", ("source", "file", "rows", "first rows", "batch"), [_rows(item) for item in chain["raw_rows"]])
+    table("2. Features", ("feature", "value"), decision["features"].items())
+    models = [(m["name"], m["version"], m["metric"], m["value"], m["baseline"], m["mlflow_run"]) for m in chain["models"]]
+    table("3. Models", ("model", "version", "metric", "value", "baseline", "MLflow run"), models)
+    table("   Predictions", ("prediction", "value"), decision["predictions"].items())
+    policy = chain["policy"]
+    since = "" if policy["is_current"] else ", replaced since"
+    say(f"4. Policy {policy['name']} {policy['version']} (digest {policy['digest'][:12]}{since})")
+    options = [
+        ("→" if o["action"] == decision["action"] else "", o["action"], o["value_brl"], o["cost_brl"], o["why"])
+        for o in decision["alternatives"]
+    ]
+    table("   Alternatives", ("", "action", "value R$", "cost R$", "eligible"), options)
+    for rule in decision["guardrails"]:
+        say(f"   guardrail: {rule}")
+    _execution(chain)
+    tokens = f"tokens {decision['tokens']} (US$ {decision['cost_usd']:.4f})"
+    say(f"7. Cost: action R$ {decision['cost_brl']:.2f}, {tokens}, decided in {decision['latency_ms']} ms")
+    say(f"   trace {decision['traceparent']}")
+    for page in chain["pages"]:
+        say(f"8. Page {page}")
+
+
+def _rows(item: Mapping[str, Any]) -> tuple[object, ...]:
+    shown = ", ".join(map(str, item["first_rows"])) + (", …" if item["rows"] > len(item["first_rows"]) else "")
+    return item["source"], item["file"], item["rows"], shown, item["batch"]
+
+
+def _execution(chain: Mapping[str, Any]) -> None:
+    decision, execution, approval = chain["decision"], chain["execution"], chain["approval"]
+    say(
+        f"5. Action {decision['action']}, confidence {decision['confidence']:.2f}"
+        + (", needs approval" if decision["requires_approval"] else "")
+    )
+    if approval:
+        say(f"   {approval['verdict']} by {approval['by']} {approval['why']}".rstrip())
+    say(f"6. Workflow {execution['workflow'] or 'none'}: {execution['outcome']}")
+    if execution["steps"]:
+        steps = [(step["name"], step["outcome"], step["detail"], step["key"]) for step in execution["steps"]]
+        table("   Steps", ("step", "outcome", "detail", "idempotency key"), steps)

@@ -1,0 +1,123 @@
+"""Jobs select what their names say, schedules ask for the last business day, every agent has its sensor."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+
+from eco_assets.defs.jobs import MAIN, WEEKLY, agent_job, execution_job
+from eco_assets.defs.partitions import DAILY
+from eco_assets.platform import Platform
+from eco_assets.settings import AGENTS
+from resources.platform import PlatformResource
+
+ACTING = {"executions", "finops", "slo", "reports"}
+MONDAY = datetime(2026, 11, 23, 5, 0, tzinfo=ZoneInfo("America/Sao_Paulo"))
+
+
+def built(repository: dg.RepositoryDefinition, job: str) -> set[dg.AssetKey]:
+    """What a job materializes."""
+    return set(repository.get_job(job).asset_layer.selected_asset_keys)
+
+
+def checked(repository: dg.RepositoryDefinition, job: str) -> set[dg.AssetCheckKey]:
+    """What a job checks."""
+    layer = repository.get_job(job).asset_layer
+    keys = [key for node in layer.data for key in layer.get_selected_entity_keys_for_node(node.node_handle)]
+    return {key for key in keys if isinstance(key, dg.AssetCheckKey)}
+
+
+def layers(keys: set[dg.AssetKey]) -> set[str]:
+    return {key.path[0] for key in keys}
+
+
+def test_every_job_loads_in_one_process_and_by_day(repository: dg.RepositoryDefinition) -> None:
+    named = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    assert len(named) == 4 + 2 * len(AGENTS)
+    for job in named:
+        assert job.description, job.name
+        assert job.partitions_def == DAILY, job.name
+        assert job.executor_def.name == "in_process", job.name
+
+
+def test_the_main_job_builds_everything_with_every_check(repository: dg.RepositoryDefinition) -> None:
+    graph = repository.asset_graph
+    assert built(repository, MAIN) == set(graph.materializable_asset_keys)
+    assert checked(repository, MAIN) == set(graph.asset_check_keys)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_an_agents_job_builds_all_of_that_agent_and_nothing_of_another(repository: dg.RepositoryDefinition, agent: str) -> None:
+    graph = repository.asset_graph
+    assert built(repository, agent_job(agent)) == {key for key in graph.materializable_asset_keys if key.path[1] == agent}
+    assert checked(repository, agent_job(agent)) == {check for check in graph.asset_check_keys if check.asset_key.path[1] == agent}
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_an_agents_execution_decides_nothing(repository: dg.RepositoryDefinition, agent: str) -> None:
+    keys = built(repository, execution_job(agent))
+    assert layers(keys) == ACTING
+    assert {key.path[1] for key in keys} == {agent}
+
+
+def test_the_daily_job_ends_with_decisions(repository: dg.RepositoryDefinition) -> None:
+    assert layers(built(repository, "decide")) == {"raw", "staging", "features", "marts", "models", "predictions", "decisions"}
+
+
+def test_the_weekly_job_decides_nothing(repository: dg.RepositoryDefinition) -> None:
+    assert layers(built(repository, WEEKLY)) == {"raw", "staging", "features", "marts", "models", "predictions"}
+
+
+def test_a_daily_and_a_weekly_schedule_resolve_to_their_jobs(repository: dg.RepositoryDefinition) -> None:
+    jobs = {schedule.name: schedule.job_name for schedule in repository.schedule_defs}
+    assert jobs == {"daily": "decide", "weekly": WEEKLY}
+    for schedule in repository.schedule_defs:
+        assert repository.has_job(schedule.job_name)
+        assert schedule.execution_timezone == "America/Sao_Paulo"
+        assert schedule.description
+
+
+@pytest.fixture
+def named_in_the_environment(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """The platform that the environment names, as it is for the daemon."""
+    monkeypatch.setenv("ECO_HOME", str(platform.settings.home))
+    monkeypatch.setenv("ECO_DATA", str(platform.settings.data_root))
+    return platform
+
+
+def tick(repository: dg.RepositoryDefinition, schedule: str) -> ScheduleExecutionData:
+    """What a schedule does on a Monday morning."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        resources = {"platform": PlatformResource()}
+        context = dg.build_schedule_context(instance, MONDAY, resources=resources, repository_def=repository)
+        return repository.get_schedule_def(schedule).evaluate_tick(context)
+
+
+@pytest.mark.parametrize("name", ["daily", "weekly"])
+def test_a_schedule_asks_for_the_last_business_day(
+    repository: dg.RepositoryDefinition, named_in_the_environment: Platform, name: str
+) -> None:
+    asked = tick(repository, name).run_requests or []
+    assert [request.partition_key for request in asked] == [named_in_the_environment.business_date().isoformat()]
+    assert [request.run_key for request in asked] == [f"{name}:2026-11-23T05:00"]
+
+
+def test_a_schedule_skips_and_says_why_while_no_data_was_ever_accepted(
+    repository: dg.RepositoryDefinition, named_in_the_environment: Platform
+) -> None:
+    root = named_in_the_environment.settings.data_root
+    for path in (*root.rglob("*orders_dataset*"), *root.rglob("*qualified_leads*")):
+        path.unlink()
+    ticked = tick(repository, "daily")
+    assert not ticked.run_requests
+    assert "no business day is known" in (ticked.skip_message or "")
+
+
+def test_every_agent_has_a_sensor_that_starts_its_execution(repository: dg.RepositoryDefinition) -> None:
+    jobs = {sensor.name: sensor.job_name for sensor in repository.sensor_defs}
+    assert jobs == {f"{agent}_decisions_changed": execution_job(agent) for agent in AGENTS}
+    assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)

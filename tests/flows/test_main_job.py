@@ -1,0 +1,102 @@
+"""The main job end to end on a small generated business: what must be there after it, and what must not happen twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from homes import Home
+
+from eco_assets.provenance import explain
+from eco_assets.settings import AGENTS
+from eco_assets.summary import summary
+from ml.families import FAMILIES
+
+
+def outbox(home: Home) -> dict[str, str]:
+    return {str(path.relative_to(home.path)): path.read_text() for path in sorted((home.path / "outbox").rglob("*.json"))}
+
+
+def test_every_layer_holds_rows(good_home: Home) -> None:
+    found = summary(good_home.platform, good_home.platform.business_date())
+    assert {"raw", "staging", "features", "marts", "predictions"} <= set(found["rows"])
+    assert all(part["rows"] > 0 for part in found["rows"].values())
+    assert found["quarantined"] == []
+
+
+def test_every_model_family_beats_its_baseline(good_home: Home) -> None:
+    platform = good_home.platform
+    for name, family in FAMILIES.items():
+        version = platform.registry.describe(name, platform.business_date())
+        better = version.metrics[family.primary_metric] - version.baseline[family.primary_metric]
+        assert better < 0 if family.primary_metric == "wape" else better > 0, name
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_every_agent_decides_and_acts(good_home: Home, agent: str) -> None:
+    platform = good_home.platform
+    decisions, executions = platform.ledger.list("decision", agent=agent), platform.ledger.list("execution", agent=agent)
+    acting = {decision["decision_id"] for decision in decisions if decision["workflow"] and not decision["requires_approval"]}
+    assert len(decisions) > 0
+    assert {record["decision_id"] for record in executions} == acting
+    assert {record["outcome"] for record in executions} <= {"completed", "compensated"}
+
+
+def test_every_action_left_its_messages_in_the_outbox(good_home: Home) -> None:
+    keys = [json.loads(text)["key"] for text in outbox(good_home).values()]
+    sent = [
+        step["key"]
+        for record in good_home.platform.ledger.list("execution")
+        for step in record["steps"]
+        if not step["name"].startswith("book_") and step["outcome"] == "done"
+    ]
+    assert sorted(keys) == sorted(sent)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_decision_can_be_walked_back_to_its_raw_rows(good_home: Home, agent: str) -> None:
+    platform = good_home.platform
+    decision = next(d for d in platform.ledger.list("decision", agent=agent) if d["workflow"])
+    chain = explain(platform, decision["decision_id"])
+    assert sum(item["rows"] for item in chain["raw_rows"]) > 0
+    for item in chain["raw_rows"]:
+        assert (good_home.data / item["file"]).exists()
+    assert chain["models"]
+    assert all(model["mlflow_run"] for model in chain["models"])
+    assert chain["policy"]["is_current"]
+    assert chain["execution"]["outcome"] in ("completed", "awaiting_approval")
+    assert len(chain["pages"]) == 2
+    assert all(decision["decision_id"][:8] in Path(page).read_text() for page in chain["pages"] if "decisoes" in page)
+
+
+def test_a_second_run_decides_nothing_and_acts_on_nothing_again(copied_home: object) -> None:
+    home = copied_home()  # type: ignore[operator]
+    head, messages = home.platform.ledger.head(), outbox(home)
+    pages = {path: path.read_bytes() for path in (home.path / "notion").rglob("*.md")}
+    outcome = home.run()
+    assert outcome.is_success, outcome.problems
+    assert home.platform.ledger.head() == head
+    assert outbox(home) == messages
+    assert {path: path.read_bytes() for path in (home.path / "notion").rglob("*.md")} == pages
+
+
+def test_the_ledger_is_unbroken(good_home: Home) -> None:
+    assert good_home.platform.ledger.verify() == good_home.platform.ledger.head()
+
+
+def test_an_approved_decision_is_carried_out_by_the_next_run(copied_home: object) -> None:
+    from eco_assets.jorge.dispatch import APPROVED, answer, execute_day
+    from eco_assets.ledger import Entry
+
+    platform = copied_home().platform  # type: ignore[operator]
+    template = next(d for d in platform.ledger.list("decision", agent="agencia") if d["workflow"])
+    body = {key: value for key, value in template.items() if key not in ("seq", "recorded_at")}
+    waiting = {**body, "decision_id": "f" * 32, "requires_approval": True}
+    platform.ledger.append([Entry("decision", waiting["decision_id"], "agencia", waiting["as_of"], waiting)])
+    before = execute_day(platform.ledger, "agencia", waiting["as_of"], platform.engine)
+    assert before.outcomes()["awaiting_approval"] == 1
+    answer(platform.ledger, "f" * 32, by="Ana", verdict=APPROVED)
+    after = execute_day(platform.ledger, "agencia", waiting["as_of"], platform.engine)
+    assert "awaiting_approval" not in after.outcomes()
+    assert platform.ledger.get("execution", "f" * 32)["outcome"] == "completed"
