@@ -6,8 +6,8 @@ Key figures are one SQL query a figure, read for the day and for the day before.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -123,33 +123,38 @@ def agent_cost(platform: Platform, agent: str, as_of: date) -> AgentCost:
 
 
 def agent_slo(platform: Platform, agent: str, as_of: date) -> list[SloResult]:
-    """How the agent's day stands against each objective, from the ledger."""
-    day = as_of.isoformat()
-    decisions, executions = (platform.ledger.list(kind, agent=agent, as_of=day) for kind in ("decision", "execution"))
-    return evaluate(load_objectives(), decisions, executions, [agent])
+    """How the agent stands against each objective, over the objective's window of days up to this one, from the ledger."""
+    results: list[SloResult] = []
+    for objective in load_objectives():
+        since = (as_of - timedelta(days=objective.window_days - 1)).isoformat()
+        window = {"agent": agent, "as_of": as_of.isoformat(), "since": since}
+        decisions, executions = (platform.ledger.list(kind, **window) for kind in ("decision", "execution"))
+        results.extend(evaluate([objective], decisions, executions, [agent]))
+    return results
 
 
-def agent_day(platform: Platform, agent: str, as_of: date) -> AgentDay:
-    """Everything that the agent's report of one day says."""
+def agent_records(platform: Platform, agent: str, as_of: date) -> AgentDay:
+    """What the ledger alone says about the agent's day: enough for the day's first page, whatever was built in the lake."""
     day = as_of.isoformat()
-    decisions = platform.ledger.list("decision", agent=agent, as_of=day)
-    executions = platform.ledger.list("execution", agent=agent, as_of=day)
-    with platform.lake.connect() as db:
-        kpis = tuple(_kpi(db, figure, as_of) for figure in FIGURES if figure.agent == agent)
-        charts = tuple(_charts(db, agent, as_of, decisions))
     return AgentDay(
         agent=agent,
         as_of=as_of,
-        decisions=decisions,
-        executions=executions,
-        models=tuple(_models(platform, agent, as_of)),
-        kpis=kpis,
-        charts=charts,
+        decisions=platform.ledger.list("decision", agent=agent, as_of=day),
+        executions=platform.ledger.list("execution", agent=agent, as_of=day),
         checks=tuple(_checks(platform, agent)),
         costs=agent_cost(platform, agent, as_of).to_dict(),
         slo=tuple(asdict(result) for result in agent_slo(platform, agent, as_of)),
         ledger_head=platform.ledger.last(agent=agent, as_of=day),
     )
+
+
+def agent_day(platform: Platform, agent: str, as_of: date) -> AgentDay:
+    """Everything that the agent's report of one day says."""
+    records = agent_records(platform, agent, as_of)
+    with platform.lake.connect() as db:
+        kpis = tuple(_kpi(db, figure, as_of) for figure in FIGURES if figure.agent == agent)
+        charts = tuple(_charts(db, agent, as_of, records.decisions))
+    return replace(records, kpis=kpis, charts=charts, models=tuple(_models(platform, agent, as_of)))
 
 
 def _kpi(db: DuckDBPyConnection, figure: Figure, as_of: date) -> Kpi:
@@ -161,7 +166,7 @@ def _number(row: tuple[Any, ...] | None) -> float | None:
     return None if row is None or row[0] is None else float(row[0])
 
 
-def _charts(db: DuckDBPyConnection, agent: str, as_of: date, decisions: list[dict[str, Any]]) -> Iterator[Chart]:
+def _charts(db: DuckDBPyConnection, agent: str, as_of: date, decisions: Sequence[Mapping[str, Any]]) -> Iterator[Chart]:
     words = labels()
     counts = Counter(words[f"{decision['point']}.{decision['action']}"] for decision in decisions)
     if counts:
@@ -184,7 +189,7 @@ def _models(platform: Platform, agent: str, as_of: date) -> Iterator[dict[str, A
                 "primary_metric": metric,
                 "value": version.metrics[metric],
                 "baseline": version.baseline[metric],
-                "trained_through": as_of.isoformat(),
+                "trained_through": version.as_of.isoformat(),
             }
 
 

@@ -114,7 +114,7 @@ def run(agent: Agent = None, day: Day = None, as_json: Json = False) -> None:
         console.fail(problem)
     if not outcome.is_success:
         console.fail(
-            f"run {outcome.run_id} failed; refused files are in {platform.settings.lake / 'quarantine'}, what was good before is still served"
+            f"run {outcome.run_id} failed; refused files lie in {platform.settings.lake / 'quarantine'}, what was good is still served"
         )
         raise typer.Exit(1)
 

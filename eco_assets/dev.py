@@ -18,9 +18,10 @@ _BIN = Path(sys.executable).parent
 
 def serve(settings: Settings, port: int, mlflow_port: int) -> int:
     """Run until Ctrl-C, or until one of them ends; returns the exit code."""
-    from eco_assets.defs.inprocess import prepare_instance
+    from eco_assets.defs.inprocess import instance
 
-    prepare_instance(settings.dagster_home)
+    with instance(settings.dagster_home):  # also closes runs whose process was killed
+        pass
     settings.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "DAGSTER_HOME": str(settings.dagster_home), "ECO_HOME": str(settings.home)}
     commands = (

@@ -173,12 +173,19 @@ class Ledger:
         body: dict[str, Any] = json.loads(rows[0][1])
         return body
 
-    def list(self, kind: str, *, agent: str | None = None, as_of: str | None = None) -> list[dict[str, Any]]:
-        """Bodies of a kind in the order they were written, each with its `seq` and `recorded_at`."""
+    def list(self, kind: str, *, agent: str | None = None, as_of: str | None = None, since: str | None = None) -> list[dict[str, Any]]:
+        """Bodies of a kind in the order they were written, each with its `seq` and `recorded_at`.
+
+        Args:
+            kind: of the entries.
+            agent: only this agent's.
+            as_of: only those of this business day, ISO; with `since`, of the days from `since` to it.
+            since: first business day, ISO.
+        """
         query, values = "SELECT seq, at, body FROM entries WHERE kind = ?", [kind]
-        for column, value in (("agent", agent), ("as_of", as_of)):
+        for condition, value in (("agent =", agent), ("as_of <=" if since else "as_of =", as_of), ("as_of >=", since)):
             if value is not None:
-                query, values = f"{query} AND {column} = ?", [*values, value]
+                query, values = f"{query} AND {condition} ?", [*values, value]
         with self._connect() as db:
             rows = db.execute(f"{query} ORDER BY seq", values).fetchall()
         return [{**json.loads(body), "seq": seq, "recorded_at": at} for seq, at, body in rows]

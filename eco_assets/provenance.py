@@ -30,7 +30,7 @@ def explain(platform: Platform, decision_id: str) -> dict[str, Any]:
     return {
         "decision": decision,
         "raw_rows": _raw_rows(platform, decision),
-        "models": [_model(platform, model, decision["as_of"]) for model in decision["models"]],
+        "models": [_model(platform, model) for model in decision["models"]],
         "policy": _policy(decision),
         "approval": _find(platform, "approval", decision["decision_id"]),
         "execution": execution_of(platform.ledger, decision),
@@ -39,6 +39,8 @@ def explain(platform: Platform, decision_id: str) -> dict[str, Any]:
 
 
 def _raw_rows(platform: Platform, decision: dict[str, Any]) -> list[dict[str, Any]]:
+    if not platform.lake.raw_db.exists():
+        raise NotFound(f"{platform.lake.raw_db} is gone: `make run` loads the raw rows again")
     policy = load_policies()[decision["policy"]["name"]]
     parameters: dict[str, Any] = {"subject": decision["subject"]}
     if "$as_of" in policy.trace:
@@ -51,12 +53,13 @@ def _raw_rows(platform: Platform, decision: dict[str, Any]) -> list[dict[str, An
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def _model(platform: Platform, model: dict[str, str], as_of: str) -> dict[str, Any]:
-    version = platform.registry.describe(model["name"], date.fromisoformat(as_of))
+def _model(platform: Platform, model: dict[str, str]) -> dict[str, Any]:
+    version = platform.registry.version(model["name"], model["version"])
     metric = version.primary_metric
     return {
         **model,
-        "mlflow_run": version.run_id if version.version == model["version"] else "superseded by a newer training of that day",
+        "mlflow_run": version.run_id,
+        "trained_through": version.as_of.isoformat(),
         "metric": metric,
         "value": version.metrics[metric],
         "baseline": version.baseline[metric],

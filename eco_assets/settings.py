@@ -127,7 +127,7 @@ class Settings(BaseModel):
 
 
 def _default_home(data: Path | None) -> Path:
-    """`.eco` for the generated business; a folder beside it for each other data root, so that no two businesses mix."""
+    """`.eco` for the generated business; a folder in it for each other data root, so that no two businesses mix."""
     home = PROJECT_ROOT / ".eco"
     if data is None:
         return home

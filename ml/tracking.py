@@ -33,7 +33,7 @@ def day_alias(as_of: date) -> str:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered version. `is_new` is true only in the call that trained and promoted it."""
+    """A registered version. `is_new` is true only in the call that trained and promoted it; `as_of` is the day it learned up to."""
 
     name: str
     version: str
@@ -43,6 +43,7 @@ class ModelVersion:
     primary_metric: str
     is_new: bool
     data_fingerprint: str
+    as_of: date
     model_uri: str
 
 
@@ -137,6 +138,10 @@ class Registry:
             raise NotFound(f"model {name!r} has no version for {as_of}: materialize its asset for that day first")
         return self._describe(version)
 
+    def version(self, name: str, version: str) -> ModelVersion:
+        """One version by its number, whatever decides now."""
+        return self._describe(self._open().get_model_version(name, version))
+
     def latest(self, name: str) -> ModelVersion:
         """The champion's description, without loading it.
 
@@ -188,6 +193,7 @@ class Registry:
             primary_metric=version.tags["primary_metric"],
             is_new=is_new,
             data_fingerprint=version.tags["data_fingerprint"],
+            as_of=date.fromisoformat(version.tags["as_of"]),
             model_uri=f"models:/{version.name}/{version.version}",
         )
 

@@ -20,7 +20,7 @@ from eco_assets.mcp.policies import load_policies
 from eco_assets.settings import AGENTS
 from sensors.verdicts import Change, Verdict, Verdicts, change_of
 
-# Changes of one asset that a tick reads; the next tick reads on. A tick must end within the 60 s that Dagster gives it.
+# Changes of one asset that a tick reads; the next tick reads on. A change takes 30 ms to judge, and Dagster gives a tick 60 s.
 BATCH = 200
 
 

@@ -11,9 +11,11 @@ from eco_assets.defs.describe import common, day_of, trace_of
 from eco_assets.defs.measure import measured
 from eco_assets.defs.partitions import DAILY
 from eco_assets.defs.tables import assets_read_by
+from eco_assets.errors import PolicyError
+from eco_assets.jorge.agents import SAGAS
 from eco_assets.mcp.batch import Decided, decide_day, read_contexts
 from eco_assets.mcp.policies import Policy, load_policies
-from ml.families import family
+from ml.families import FAMILIES
 from resources.platform import PlatformResource
 
 RECORDED, GUARDED = "in_the_ledger", "guardrails_kept"
@@ -45,7 +47,7 @@ def _decisions(policy: Policy) -> dg.AssetsDefinition:
     def decide(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
         engines, day = platform.get(), day_of(context)
         with measured(engines, context, policy.agent):
-            models = [(name, engines.registry.describe(family(name).name, day).version) for name in policy.models]
+            models = [(name, engines.registry.describe(name, day).version) for name in policy.models]
             contexts = read_contexts(engines.lake, policy, day, models)
             decided = decide_day(engines.ledger, policy, contexts, trace_of(context))
         known = engines.ledger.known("decision", (decision["decision_id"] for decision in decided.decisions))
@@ -90,7 +92,16 @@ def _metadata(decided: Decided) -> dict[str, int | float | dg.MetadataValue]:
     }
 
 
+def _refuse_unknown_names(policy: Policy) -> None:
+    """Raise `PolicyError` when a policy names a workflow or a model that does not exist, before anything is decided with it."""
+    named = {action.workflow for action in policy.actions if action.workflow}
+    for kind, unknown, known in (("workflow", named - set(SAGAS), SAGAS), ("model", set(policy.models) - set(FAMILIES), FAMILIES)):
+        if unknown:
+            raise PolicyError(f"policy {policy.name}: no {kind} {sorted(unknown)[0]!r}; the known ones are {', '.join(sorted(known))}")
+
+
 def decision_assets() -> Iterator[dg.AssetsDefinition]:
-    """One asset a policy."""
+    """One asset a policy. Raises `PolicyError` when one names what does not exist."""
     for policy in load_policies().values():
+        _refuse_unknown_names(policy)
         yield _decisions(policy)

@@ -49,7 +49,7 @@ def day_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) ->
 
 def trace_of(context: dg.AssetExecutionContext) -> str:
     """The trace id that a run shares with all it causes: 32 hexadecimal digits."""
-    return context.run.tags.get("eco/trace") or context.run_id.replace("-", "")
+    return context.run.tags.get("eco/trace") or context.run.run_id.replace("-", "")
 
 
 def path_metadata(path: Path) -> dg.PathMetadataValue:

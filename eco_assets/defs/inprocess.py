@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+from filelock import FileLock, Timeout
 
 from eco_assets.definitions import build_defs
 from eco_assets.platform import Platform
@@ -48,7 +50,37 @@ def instance(home: Path) -> Iterator[dg.DagsterInstance]:
     prepare_instance(home)
     os.environ["DAGSTER_HOME"] = str(home)
     with dg.DagsterInstance.get() as opened:
+        close_dead_runs(opened, home)
         yield opened
+
+
+def close_dead_runs(on_instance: dg.DagsterInstance, home: Path) -> list[str]:
+    """Mark runs of this module whose process died as failed and free their pool slots; returns their ids.
+
+    Dagster cannot ask a process of its own whether it still lives: a killed run would stay STARTED and hold its pools for ever. A
+    run here holds a lock file, which the system releases when the process dies.
+    """
+    closed = []
+    for mark in sorted(_running(home).glob("*.lock")):
+        lock = FileLock(mark)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        run = on_instance.get_run_by_id(mark.stem)
+        if run is not None and not run.is_finished:
+            on_instance.report_run_failed(run, "the process that ran it is gone")
+            on_instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            closed.append(run.run_id)
+        lock.release()
+        mark.unlink(missing_ok=True)
+    return closed
+
+
+def _running(home: Path) -> Path:
+    folder = home / "running"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def prepare_instance(home: Path) -> None:
@@ -80,18 +112,15 @@ def run_job(
     definition = build_defs({"platform": PlatformResource.of(platform)}).resolve_job_def(job)
     watch, started = _Watch(report), time.perf_counter()
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    run_id = dg.make_new_run_id() if hasattr(dg, "make_new_run_id") else _new_run_id()
+    run_id = str(uuid.uuid4())
     on_instance.add_event_listener(run_id, watch)
-    result = definition.execute_in_process(
-        instance=on_instance, partition_key=day.isoformat(), run_config=quiet, raise_on_error=False, run_id=run_id
-    )
+    mark = _running(Path(on_instance.root_directory)) / f"{run_id}.lock"
+    with FileLock(mark):
+        result = definition.execute_in_process(
+            instance=on_instance, partition_key=day.isoformat(), run_config=quiet, raise_on_error=False, run_id=run_id
+        )
+    mark.unlink(missing_ok=True)
     return Outcome(result.run_id, result.success, time.perf_counter() - started, watch.seconds, watch.problems)
-
-
-def _new_run_id() -> str:
-    import uuid
-
-    return str(uuid.uuid4())
 
 
 class _Watch:

@@ -38,7 +38,7 @@ def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     executions = [
         _job(
             execution_job(agent),
-            acting & dg.AssetSelection.tag("agent", agent),
+            (acting & dg.AssetSelection.tag("agent", agent)) | group_page,
             f"Carries out the {agent} agent's decisions of one day and reports on them.",
             agent,
         )
@@ -48,7 +48,6 @@ def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
         _job(MAIN, everything, "Everything for one day: raw data to audited report."),
         _job("decide", everything - acting, "Raw data to decisions for one day; sensors carry the decisions out."),
         _job(WEEKLY, dg.AssetSelection.groups("aurion", "phd", "models"), "Data and models anew, as of the last business day."),
-        _job("daily_page", group_page, "The day's first page, from the agents' reports."),
         *every_agent,
         *executions,
     ]

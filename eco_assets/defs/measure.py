@@ -21,5 +21,5 @@ def measured(engines: Platform, context: dg.AssetExecutionContext, agent: str) -
     after = os.times()
     seconds = sum(after[:4]) - sum(before[:4])
     day, step = day_of(context).isoformat(), context.op_execution_context.op.name
-    body = {"agent": agent, "step": step, "cpu_seconds": round(seconds, 3), "run_id": context.run_id}
+    body = {"agent": agent, "step": step, "cpu_seconds": round(seconds, 3), "run_id": context.run.run_id}
     engines.ledger.append([Entry("cost", f"{day}/{step}", agent, day, body)])

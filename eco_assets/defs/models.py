@@ -53,7 +53,7 @@ def _training(family: Family) -> dg.AssetsDefinition:
                 lambda rows: family.fit(rows, day),
                 code_version=code_version(*code),
                 as_of=day,
-                tags={"agent": family.agent, "dagster_run": context.run_id},
+                tags={"agent": family.agent, "dagster_run": context.run.run_id},
             )
         metric = version.primary_metric
         shown = {name: dg.MetadataValue.float(value) for name, value in version.metrics.items()}

@@ -8,7 +8,7 @@ from datetime import date
 
 import dagster as dg
 
-from eco_assets.briefing import agent_day, labels
+from eco_assets.briefing import agent_day, agent_records, labels
 from eco_assets.defs.decisions import decision_key
 from eco_assets.defs.describe import common, day_of, path_metadata
 from eco_assets.defs.executions import execution_key
@@ -98,7 +98,7 @@ def daily_index(context: dg.AssetExecutionContext, platform: PlatformResource) -
     from notion_sync.reports import daily_index as render
 
     engines, as_of = platform.get(), day_of(context)
-    return _publish(engines, render(as_of, [summarise(agent_day(engines, agent, as_of)) for agent in AGENTS]))
+    return _publish(engines, render(as_of, [summarise(agent_records(engines, agent, as_of)) for agent in AGENTS]))
 
 
 def _records(engines: Platform, agent: str, as_of: date) -> tuple[list[dict[str, object]], list[dict[str, object]]]:

@@ -45,7 +45,7 @@ def execute_day(ledger: Ledger, agent: str, as_of: str, engine: Callable[[], Abs
     decisions = [decision for decision in ledger.list("decision", agent=agent, as_of=as_of) if decision["workflow"]]
     done = {record["decision_id"] for record in ledger.list("execution", agent=agent, as_of=as_of)}
     answers = {answer["decision_id"]: answer["verdict"] for answer in ledger.list("approval", agent=agent, as_of=as_of)}
-    waiting = [d for d in decisions if d["requires_approval"] and d["decision_id"] not in answers]
+    waiting = [d for d in decisions if d["requires_approval"] and answers.get(d["decision_id"]) not in (APPROVED, REJECTED)]
     refused = [d for d in decisions if answers.get(d["decision_id"]) == REJECTED and d["decision_id"] not in done]
     held = {decision["decision_id"] for decision in (*waiting, *refused)} | done
     ready = [decision for decision in decisions if decision["decision_id"] not in held]
@@ -63,8 +63,10 @@ def answer(ledger: Ledger, decision_id: str, *, by: str, verdict: str, why: str 
 
     Raises:
         NotFound: no such decision.
-        PermanentError: it does not wait for an answer, or has one already.
+        PermanentError: it does not wait for an answer, has one already, or the answer is neither yes nor no.
     """
+    if verdict not in (APPROVED, REJECTED):
+        raise PermanentError(f"{verdict!r} is no answer; it must be {APPROVED} or {REJECTED}")
     decision = ledger.get("decision", decision_id)
     if not decision["requires_approval"]:
         raise PermanentError(f"{decision['decision_id']} needs no approval")
@@ -83,7 +85,8 @@ def execution_of(ledger: Ledger, decision: dict[str, Any]) -> dict[str, Any]:
     found = [record for record in records if record["decision_id"] == decision["decision_id"]]
     if found:
         return found[0]
-    return _without_steps(decision, "awaiting_approval" if decision["requires_approval"] else "not_started")
+    is_waiting = decision["requires_approval"] and not ledger.known("approval", [decision["decision_id"]])
+    return _without_steps(decision, "awaiting_approval" if is_waiting else "not_started")
 
 
 def _without_steps(decision: dict[str, Any], outcome: str) -> dict[str, Any]:

@@ -44,8 +44,16 @@ class World:
         return self._write(door, key, {"key": key, "door": door, **message})
 
     def withdraw(self, door: str, key: str) -> str:
-        """Take a message back: a second message tells the receiver to ignore the first. Raises as `send` does."""
-        return self._write(door, f"{key}/withdraw", {"key": key, "door": door, "withdraws": key})
+        """Take a message back: a second message tells the receiver to ignore the first. Raises as `send` does.
+
+        A door that cannot be written and does not hold the message never had it, so there is nothing to take back.
+        """
+        try:
+            return self._write(door, f"{key}/withdraw", {"key": key, "door": door, "withdraws": key})
+        except DoorUnavailable:
+            if self._target(door, key).exists():
+                raise
+            return "nothing was sent"
 
     def book(self, resource: str, key: str, *, day: str, quantity: float, capacity: float) -> str:
         """Book `quantity` of a resource for a day.
@@ -79,8 +87,7 @@ class World:
             return float(db.execute(query, (resource, day)).fetchone()[0])
 
     def _write(self, door: str, key: str, message: Mapping[str, Any]) -> str:
-        name = f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
-        target = self._outbox / door / name
+        target = self._target(door, key)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_suffix(f".{os.getpid()}.tmp")
@@ -88,15 +95,19 @@ class World:
             temporary.replace(target)
         except OSError as error:
             raise DoorUnavailable(f"the outbox {door} cannot be written: {error}") from error
-        return f"{door}/{name}"
+        return f"{door}/{target.name}"
+
+    def _target(self, door: str, key: str) -> Path:
+        return self._outbox / door / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
 
     @contextmanager
     def _db(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self._bookings, timeout=30, isolation_level=None)
         try:
-            db.execute("PRAGMA journal_mode=WAL")
-            yield db
+            db = sqlite3.connect(self._bookings, timeout=30, isolation_level=None)
+            try:
+                db.execute("PRAGMA journal_mode=WAL")
+                yield db
+            finally:
+                db.close()
         except sqlite3.OperationalError as error:
             raise DoorUnavailable(f"the bookings file cannot be used: {error}") from error
-        finally:
-            db.close()

@@ -151,7 +151,7 @@ def _broken_guardrails(policy: Policy, chosen: Mapping[str, Any], spent: Spent) 
     if spent.actions + 1 > limits.max_actions_per_day:
         broken.append(f"limite de {limits.max_actions_per_day} ações por dia")
     if spent.cost_brl + chosen["cost_brl"] > limits.max_cost_brl_per_day:
-        broken.append(f"orçamento diário de R$ {limits.max_cost_brl_per_day:.2f}")
+        broken.append(f"orçamento diário de R$ {_Shown(limits.max_cost_brl_per_day):,.2f}")
     return broken
 
 

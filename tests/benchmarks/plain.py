@@ -6,7 +6,7 @@ import os
 import warnings
 
 from eco_assets.aurion.expectations import SUITES, validate
-from eco_assets.briefing import agent_cost, agent_day, agent_slo, labels
+from eco_assets.briefing import agent_cost, agent_day, agent_records, agent_slo, labels
 from eco_assets.contracts.contract import load_contracts
 from eco_assets.jorge.dispatch import execute_day
 from eco_assets.mcp.batch import decide_day, read_contexts
@@ -67,7 +67,7 @@ def main() -> None:
         decisions, executions = (platform.ledger.list(kind, agent=agent, as_of=text) for kind in ("decision", "execution"))
         for page in (agent_report(agent_day(platform, agent, day), words), decision_log(agent, day, decisions, executions, labels=words)):
             platform.workspace.publish(page.path, page.document, page.images)
-    page = daily_index(day, [summarise(agent_day(platform, agent, day)) for agent in AGENTS])
+    page = daily_index(day, [summarise(agent_records(platform, agent, day)) for agent in AGENTS])
     platform.workspace.publish(page.path, page.document, page.images)
 
 

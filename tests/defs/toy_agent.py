@@ -60,7 +60,7 @@ def _definitions(script: Script) -> dg.Definitions:
     @dg.asset(key=execution_key(AGENT), deps=list(POINTS.values()), partitions_def=DAYS)
     def execute() -> None: ...
 
-    @dg.asset_check(asset=POINTS["replenishment"], name=LATE, blocking=True)
+    @dg.asset_check(asset=POINTS["replenishment"], name=LATE, blocking=True, partitions_def=DAYS)
     def late() -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=script.is_late_check_passing)
 
@@ -75,7 +75,8 @@ def _definitions(script: Script) -> dg.Definitions:
         jobs=[  # type: ignore[list-item]
             job(DECIDE, dg.AssetSelection.all() - acting),
             job(EVERYTHING, dg.AssetSelection.all()),
-            job(LOOK_AGAIN, dg.AssetSelection.checks(late_key)),
+            # A job of checks alone has no days on this Dagster, so the page goes with it.
+            job(LOOK_AGAIN, dg.AssetSelection.checks(late_key) | dg.AssetSelection.assets(page)),
             job(execution_job(AGENT), acting),
             *(job(point, dg.AssetSelection.assets(key)) for point, key in POINTS.items()),
         ],

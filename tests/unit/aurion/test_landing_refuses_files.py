@@ -155,7 +155,7 @@ def test_a_corrected_file_heals_it(house: House, name: str) -> None:
     assert len(house.served(bad.table)) == len(good) - 2
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["a wrong type", "a duplicated key", "a truncated Parquet file", "a header without rows"])
 def test_the_earlier_content_sent_again_is_accepted_again(house: House, name: str) -> None:
     bad = CASES[name]
     before, good = house.served(bad.table), house.file(bad.table).read_bytes()

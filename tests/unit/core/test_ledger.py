@@ -130,7 +130,7 @@ def test_a_replaced_tail_is_found(full: Ledger, tmp_path: Path) -> None:
 def test_a_damaged_head_file_is_a_ledger_error(full: Ledger, tmp_path: Path) -> None:
     (tmp_path / "ledger.head").write_text("", encoding="ascii")
 
-    with pytest.raises(LedgerError, match="ledger.head"):
+    with pytest.raises(LedgerError, match=r"ledger\.head"):
         full.verify()
 
 
