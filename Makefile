@@ -47,8 +47,8 @@ dev: $(READY) ## Dagster UI and daemon on 127.0.0.1:3000, MLflow UI on 127.0.0.1
 pins: $(UV) ## resolve pyproject.toml anew into requirements.txt, the one place of exact versions
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --only-binary :all: --extra dev --no-annotate --no-header --no-emit-index-url --upgrade pyproject.toml -o requirements.txt
 
-torch: $(READY) ## the optional extra, CPU build only
-	@$(BIN)/python -m ensurepip --upgrade >/dev/null 2>&1; $(BIN)/python -m pip install --quiet torch==2.13.0
+torch: $(READY) ## the optional extra: the CPU build, never CUDA
+	@$(UV) pip install --quiet --torch-backend cpu --python $(BIN)/python "torch==2.13.0"
 
 clean: ## remove environment, tools and generated state
 	rm -rf .venv .tools .eco dbt_project/target dbt_project/logs *.egg-info

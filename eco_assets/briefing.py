@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from eco_assets.contracts.contract import load_contracts
+from eco_assets.day import standing_decisions
 from eco_assets.finops.costs import AgentCost, cost_per_agent
 from eco_assets.jorge.agents import SAGAS
 from eco_assets.mcp.policies import load_policies
@@ -118,7 +119,7 @@ def agent_cost(platform: Platform, agent: str, as_of: date) -> AgentCost:
     """What the agent's day cost, from the ledger."""
     day = as_of.isoformat()
     seconds = sum(entry["cpu_seconds"] for entry in platform.ledger.list("cost", agent=agent, as_of=day))
-    decisions, executions = (platform.ledger.list(kind, agent=agent, as_of=day) for kind in ("decision", "execution"))
+    decisions, executions = standing_decisions(platform.ledger, agent, day), platform.ledger.list("execution", agent=agent, as_of=day)
     return next(cost for cost in cost_per_agent(decisions, executions, {agent: seconds}) if cost.agent == agent)
 
 
@@ -139,7 +140,7 @@ def agent_records(platform: Platform, agent: str, as_of: date) -> AgentDay:
     return AgentDay(
         agent=agent,
         as_of=as_of,
-        decisions=platform.ledger.list("decision", agent=agent, as_of=day),
+        decisions=standing_decisions(platform.ledger, agent, day),
         executions=platform.ledger.list("execution", agent=agent, as_of=day),
         checks=tuple(_checks(platform, agent)),
         costs=agent_cost(platform, agent, as_of).to_dict(),

@@ -13,6 +13,7 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from eco_assets import console
+from eco_assets.day import standing_decisions
 from eco_assets.errors import ConfigError, EcoError
 from eco_assets.platform import Platform
 from eco_assets.settings import AGENTS, Settings
@@ -182,7 +183,9 @@ def approvals(as_json: Json = False) -> None:
     """Decisions that wait for a person."""
     ledger = _platform().ledger
     answered = {entry["decision_id"] for entry in ledger.list("approval")}
-    waiting = [d for d in ledger.list("decision") if d["requires_approval"] and d["decision_id"] not in answered]
+    days = {(decision["agent"], decision["as_of"]) for decision in ledger.list("decision")}
+    standing = [decision for agent, as_of in sorted(days) for decision in standing_decisions(ledger, agent, as_of)]
+    waiting = [d for d in standing if d["requires_approval"] and d["decision_id"] not in answered]
     if as_json:
         console.as_json(waiting)
         return

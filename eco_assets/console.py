@@ -70,11 +70,12 @@ def show_summary(found: Mapping[str, Any], seconds: Mapping[str, float] | None =
     )
     table(
         "Executions, cost and objectives",
-        ("agent", "outcomes", "compute R$", "models R$", "actions R$", "total R$", "objectives"),
+        ("agent", "outcomes", "CPU s", "compute R$", "models R$", "actions R$", "total R$", "objectives"),
         [
             (
                 name,
                 _counts(a["executions"]),
+                a["cpu_seconds"],
                 *(a["cost"][f"{part}_brl"] for part in ("compute", "model", "action", "total")),
                 _objectives(a["slo"]),
             )

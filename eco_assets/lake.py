@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from eco_assets.errors import LakeBusy, NotFound
+from eco_assets.errors import LakeBusy, NotFound, PermanentError
 
 if TYPE_CHECKING:
     import duckdb
@@ -95,7 +95,9 @@ class Lake:
             try:
                 return call()
             except duckdb.IOException as error:
-                if "lock" not in str(error) or time.monotonic() > deadline:
+                if "lock" not in str(error):
+                    raise PermanentError(f"{path} cannot be opened: {error}") from error
+                if time.monotonic() > deadline:
                     raise LakeBusy(f"{path} is held by another process; try again when it is done ({error})") from error
                 time.sleep(0.1)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from eco_assets.briefing import agent_cost, agent_slo
 from eco_assets.contracts.contract import load_contracts
+from eco_assets.day import standing_decisions
 from eco_assets.errors import NotFound
 from eco_assets.platform import Platform
 from eco_assets.settings import AGENTS
@@ -98,7 +99,7 @@ def _models(platform: Platform, as_of: date) -> Any:
 
 def _agent(platform: Platform, agent: str, as_of: date) -> dict[str, Any]:
     day = as_of.isoformat()
-    decisions = platform.ledger.list("decision", agent=agent, as_of=day)
+    decisions = standing_decisions(platform.ledger, agent, day)
     executions = platform.ledger.list("execution", agent=agent, as_of=day)
     answered = {entry["decision_id"] for entry in platform.ledger.list("approval", agent=agent, as_of=day)}
     waiting = [d["decision_id"] for d in decisions if d["requires_approval"] and d["decision_id"] not in answered]
@@ -112,6 +113,7 @@ def _agent(platform: Platform, agent: str, as_of: date) -> dict[str, Any]:
         "awaiting_approval": waiting,
         "expected_value_brl": round(sum(decision["value_brl"] for decision in decisions), 2),
         "cost": agent_cost(platform, agent, as_of).to_dict(),
+        "cpu_seconds": round(sum(entry["cpu_seconds"] for entry in platform.ledger.list("cost", agent=agent, as_of=day)), 1),
         "slo": [
             {"objective": result.objective, "value": result.value, "target": result.target, "is_met": result.is_met}
             for result in agent_slo(platform, agent, as_of)

@@ -61,6 +61,7 @@ def _progress(state: Counter[str], quantity: int) -> str:
         (state["failed"], "falhou", "falharam"),
         (state["compensated"], "foi desfeita com segurança", "foram desfeitas com segurança"),
         (state["rejected"], "foi recusada", "foram recusadas"),
+        (state["already_acted"], "trata de assunto já atendido no dia", "tratam de assuntos já atendidos no dia"),
         (state["not_started"], "ainda não foi iniciada", "ainda não foram iniciadas"),
         (state["none"], "não exige ação", "não exigem ação"),
     ]

@@ -19,6 +19,7 @@ OUTCOMES = {
     "failed": "Falhou",
     "awaiting_approval": "Aguarda aprovação",
     "rejected": "Recusada",
+    "already_acted": "Assunto já atendido no dia",
     "not_started": "Ainda não iniciada",
     "none": "Sem execução",
 }

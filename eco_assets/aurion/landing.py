@@ -30,11 +30,12 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Landed:
-    """What became of a source's files: one batch a file, as they are now."""
+    """What became of a source's files: one batch a file, as they are now. `gone` names files whose rows are served, but that left."""
 
     contract: Contract
     batches: tuple[Batch, ...]
     missing: str = ""
+    gone: tuple[str, ...] = ()
 
     @property
     def quarantined(self) -> tuple[Batch, ...]:
@@ -67,7 +68,10 @@ class Landing:
         if not files:
             return Landed(contract, (), f"{contract.glob}: no such file under {self._data.name}/; put it there and run again")
         digest = hashlib.sha256(contract.path.read_bytes()).hexdigest()
-        return Landed(contract, tuple(self._land_file(contract, path, digest) for path in files))
+        landed = tuple(self._land_file(contract, path, digest) for path in files)
+        present = {batch.file for batch in landed}
+        gone = {batch.file for batch in self.batches.list(contract.table, "loaded")} - present
+        return Landed(contract, landed, gone=tuple(sorted(gone)))
 
     def parquet(self, batch: Batch) -> Path:
         """Where the accepted rows of a batch lie."""
@@ -148,8 +152,9 @@ def _read(db: duckdb.DuckDBPyConnection, contract: Contract, path: Path) -> None
     else:
         present = _csv_columns(contract, path)
         shape = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in present)
-        source = f"""read_csv({literal(str(path))}, auto_detect=false, header=true, delim='{contract.delimiter}', quote='"', escape='"',
-                     strict_mode=true, columns={{{shape}}})"""
+        encoding = "utf-8" if contract.encoding.startswith("utf-8") else contract.encoding
+        source = f"""read_csv({literal(str(path))}, encoding='{encoding}', auto_detect=false, header=true,
+                     delim='{contract.delimiter}', quote='"', escape='"', strict_mode=true, columns={{{shape}}})"""
     missing = [column.physical_name for column in contract.columns if column.physical_name not in present]
     if len(missing) == len(contract.columns):  # what stands there instead may be a row of personal data: it is not shown
         raise DataRejected(

@@ -41,7 +41,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a source promises: columns, keys, where its files lie and what happens to a row that breaks the promise."""
+    """What a source promises: columns, keys, where its files lie and what happens to a row that breaks the promise.
+
+    A key holds within a file: a source of several files has one subject, such as a machine, in each.
+    """
 
     domain: str
     entity: str
@@ -55,7 +58,6 @@ class Contract:
     clock: str
     cadence: str
     key: tuple[str, ...]
-    key_includes_file: bool
     keeps_good_rows: bool
     max_invalid_share: float
     columns: tuple[Column, ...]
@@ -104,7 +106,6 @@ def read_contract(path: Path) -> Contract:
             clock=_one_of(custom, "clock", ("live", "recorded")),
             cadence=_one_of(custom, "cadence", ("daily", "reference")),
             key=tuple(str(name) for _, name in keyed),
-            key_includes_file=_flag(custom.get("keyIncludesFile")),
             keeps_good_rows=_one_of(custom, "onInvalidRow", ("quarantine_batch", "quarantine_row")) == "quarantine_row",
             max_invalid_share=float(custom.get("maxInvalidRows", 0)),
             columns=columns,
@@ -148,7 +149,3 @@ def _one_of(custom: dict[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ContractError(f"customProperties.{name} is {value!r}, must be one of {', '.join(allowed)}")
     return value
-
-
-def _flag(value: object) -> bool:
-    return value is True or str(value).lower() == "true"

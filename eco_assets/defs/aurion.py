@@ -13,6 +13,7 @@ import dagster as dg
 from eco_assets.aurion.landing import Landed
 from eco_assets.contracts.contract import Contract, load_contracts
 from eco_assets.defs.describe import code_version, common
+from eco_assets.defs.measure import measured
 from resources.platform import PlatformResource
 
 CHECK = "contract"
@@ -82,7 +83,10 @@ def _domain_assets(domain: str, contracts: list[Contract]) -> dg.AssetsDefinitio
     )
     def ingest(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         chosen = [contract for contract in contracts if raw_key(contract) in context.selected_asset_keys]
-        for landed in platform.get().ingest(domain, chosen):
+        engines = platform.get()
+        with measured(engines, context, domain):
+            ingested = engines.ingest(domain, chosen)
+        for landed in ingested:
             verdict = _verdict(landed)
             if landed.is_accepted:
                 yield dg.MaterializeResult(
@@ -120,6 +124,7 @@ def _metadata(landed: Landed) -> dict[str, int | dg.MetadataValue]:
     return {
         "dagster/row_count": sum(batch.rows for batch in landed.batches),
         "files": len(landed.batches),
+        "files_gone": dg.MetadataValue.text(", ".join(landed.gone) or "none"),
         "rows_quarantined": sum(batch.rejected for batch in landed.batches),
         "batches": dg.MetadataValue.md("\n".join(f"- `{batch.batch_id}` {batch.file}: {batch.rows} rows" for batch in landed.batches[:50])),
     }

@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from eco_assets.defs.describe import day_of
+from eco_assets.defs.measure import measured
 from eco_assets.defs.partitions import DAILY
 from eco_assets.settings import AGENTS
 from resources.dbt import DbtResource, dbt_project
@@ -69,7 +70,7 @@ def _agent_assets(domain: str) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, dbt: DbtResource, platform: PlatformResource) -> Iterator[Any]:
         engines = platform.get()
         days = {"as_of": day_of(context).isoformat(), "anchor": engines.business_date().isoformat()}
-        with engines.lake.writing():
+        with measured(engines, context, domain), engines.lake.writing():
             yield from dbt.build(context, translator, days, engines.lake.root)
 
     return build

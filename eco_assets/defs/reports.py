@@ -9,6 +9,7 @@ from datetime import date
 import dagster as dg
 
 from eco_assets.briefing import agent_day, agent_records, labels
+from eco_assets.day import standing_decisions
 from eco_assets.defs.decisions import decision_key
 from eco_assets.defs.describe import common, day_of, path_metadata
 from eco_assets.defs.executions import execution_key
@@ -103,7 +104,7 @@ def daily_index(context: dg.AssetExecutionContext, platform: PlatformResource) -
 
 def _records(engines: Platform, agent: str, as_of: date) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     day = as_of.isoformat()
-    return engines.ledger.list("decision", agent=agent, as_of=day), engines.ledger.list("execution", agent=agent, as_of=day)
+    return standing_decisions(engines.ledger, agent, day), engines.ledger.list("execution", agent=agent, as_of=day)
 
 
 def report_assets() -> Iterator[dg.AssetsDefinition]:

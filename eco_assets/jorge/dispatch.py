@@ -1,6 +1,7 @@
 """Hands a day's decisions to the engine and writes how they ended to the ledger.
 
-A decision that needs approval waits until a person has answered; one that was carried out before is never carried out again.
+A decision that needs approval waits until a person has answered; one that was carried out before is never carried out again, and
+a subject that was acted on is not acted on a second time that day because an input changed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from eco_assets.day import standing_decisions
 from eco_assets.errors import PermanentError
 from eco_assets.jorge.engine import Engine
 from eco_assets.ledger import Entry, Ledger
@@ -42,20 +44,30 @@ def execute_day(ledger: Ledger, agent: str, as_of: str, engine: Callable[[], Abs
         as_of: the business day, ISO.
         engine: opens an engine; called only when there is something to run.
     """
-    decisions = [decision for decision in ledger.list("decision", agent=agent, as_of=as_of) if decision["workflow"]]
-    done = {record["decision_id"] for record in ledger.list("execution", agent=agent, as_of=as_of)}
+    decisions = [decision for decision in standing_decisions(ledger, agent, as_of) if decision["workflow"]]
+    done, acted = _acted(ledger, agent, as_of)
+    repeated = [d for d in decisions if d["decision_id"] not in done and (d["point"], d["subject"]) in acted]
     answers = {answer["decision_id"]: answer["verdict"] for answer in ledger.list("approval", agent=agent, as_of=as_of)}
     waiting = [d for d in decisions if d["requires_approval"] and answers.get(d["decision_id"]) not in (APPROVED, REJECTED)]
     refused = [d for d in decisions if answers.get(d["decision_id"]) == REJECTED and d["decision_id"] not in done]
-    held = {decision["decision_id"] for decision in (*waiting, *refused)} | done
+    held = {decision["decision_id"] for decision in (*repeated, *waiting, *refused)} | done
     ready = [decision for decision in decisions if decision["decision_id"] not in held]
-    fresh = [_without_steps(decision, "rejected") for decision in refused]
+    fresh = [_without_steps(decision, "already_acted") for decision in repeated]
+    fresh += [_without_steps(decision, "rejected") for decision in refused if decision not in repeated]
     if ready:
         with engine() as running:
             fresh += running.run(ready)
     added = ledger.append(Entry("execution", record["workflow_id"], agent, as_of, record) for record in fresh)
     records = ledger.list("execution", agent=agent, as_of=as_of)
-    return Executed((*records, *(_without_steps(decision, "awaiting_approval") for decision in waiting)), added)
+    return Executed((*records, *(_without_steps(decision, "awaiting_approval") for decision in waiting if decision not in repeated)), added)
+
+
+def _acted(ledger: Ledger, agent: str, as_of: str) -> tuple[set[str], set[tuple[str, str]]]:
+    """Decisions of the day that have a record, and the (point, subject) pairs that the world was changed for."""
+    subjects = {d["decision_id"]: (d["point"], d["subject"]) for d in ledger.list("decision", agent=agent, as_of=as_of)}
+    records = ledger.list("execution", agent=agent, as_of=as_of)
+    acted = {subjects[r["decision_id"]] for r in records if r["outcome"] in ("completed", "failed") and r["decision_id"] in subjects}
+    return {record["decision_id"] for record in records}, acted
 
 
 def answer(ledger: Ledger, decision_id: str, *, by: str, verdict: str, why: str = "") -> dict[str, Any]:

@@ -35,7 +35,7 @@ def read_contexts(lake: Lake, policy: Policy, as_of: date, models: Sequence[tupl
         NotFound: the query gives no subject; the marts of that day were not built.
     """
     frame = lake.frame(policy.query, {"as_of": as_of})
-    if frame.empty:
+    if frame.empty and not policy.may_be_empty:
         raise NotFound(f"{policy.name}: no subject on {as_of}; build its marts and predictions for that day first")
     contexts = []
     for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
@@ -66,10 +66,13 @@ def decide_day(ledger: Ledger, policy: Policy, contexts: Iterable[Context], trac
     known = [
         decision for day in days for decision in ledger.list("decision", agent=policy.agent, as_of=day) if decision["point"] == policy.point
     ]
-    spent = Spent()
-    for decision in known:
-        spent = spent.plus(decision)
     open_ids = by_id.keys() - {decision["decision_id"] for decision in known}
+    reopened = {by_id[identity].subject for identity in open_ids}
+    carried_out = ledger.known("execution", (decision["decision_id"] for decision in known))
+    spent = Spent()
+    for decision in known:  # a decision that a newer one replaces commits to nothing, unless it was carried out
+        if decision["subject"] not in reopened or decision["decision_id"] in carried_out:
+            spent = spent.plus(decision)
     ranked = sorted(((decide(by_id[identity], policy), identity) for identity in open_ids), key=lambda pair: (-_net(pair[0]), pair[1]))
     fresh = []
     for _, identity in ranked:

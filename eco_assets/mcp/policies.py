@@ -63,6 +63,7 @@ class Policy(Strict):
     trace: str = Field(
         description="DuckDB SQL: the raw rows behind one subject as source, file, row_number, batch; uses $subject, may use $as_of"
     )
+    may_be_empty: bool = Field(default=False, description="a day without any subject is fine")
     models: tuple[str, ...] = ()
     params: dict[str, float | str] = {}
     confidence: str = "1.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from ml import sentiment
 from ml.fingerprint import fingerprint
 from ml.model import Trained
 from ml.tracking import ModelVersion, Registry
+
+AS_OF = date(2018, 5, 31)
+EARLIER = date(2018, 5, 1)
 
 
 def fit(frame: pd.DataFrame) -> Trained:
@@ -99,3 +103,25 @@ def test_the_fingerprint_ignores_order_but_no_value() -> None:
     assert fingerprint(frame.assign(c=[True, False, False])) != fingerprint(frame)
     assert fingerprint(pd.concat([frame, frame.tail(1)])) != fingerprint(frame)
     assert fingerprint(frame.rename(columns={"a": "d"})) != fingerprint(frame)
+
+
+def test_a_back_fill_of_an_earlier_day_never_replaces_the_champion(registry: Registry, reviews: pd.DataFrame) -> None:
+    latest = train(registry, "backfill", reviews, fit)
+    half = reviews.iloc[: len(reviews) // 2]
+    earlier = registry.train_if_changed("backfill", half, fit, code_version="1", as_of=EARLIER, tags={})
+    assert earlier.version != latest.version
+    assert registry.latest("backfill").version == latest.version
+    assert registry.describe("backfill", EARLIER).version == earlier.version
+    assert registry.describe("backfill", AS_OF).version == latest.version
+
+
+def test_a_day_with_the_same_rows_decides_with_the_same_version(registry: Registry, reviews: pd.DataFrame) -> None:
+    first = train(registry, "same-rows", reviews, fit)
+    other = registry.train_if_changed("same-rows", reviews, never, code_version="1", as_of=EARLIER, tags={})
+    assert (other.version, other.is_new) == (first.version, False)
+
+
+def test_a_day_without_a_model_says_what_to_do(registry: Registry, reviews: pd.DataFrame) -> None:
+    train(registry, "one-day", reviews, fit)
+    with pytest.raises(NotFound, match="materialize its asset for that day"):
+        registry.describe("one-day", EARLIER)
