@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
+from datetime import timedelta
 
 from homes import Home
 
@@ -15,9 +17,11 @@ def test_a_corrected_file_without_reviews_of_the_week_empties_the_mart_of_the_da
     query = "SELECT count(*) AS n FROM marts.mart_varejo__review_recovery WHERE as_of = $as_of"
     assert home.platform.lake.frame(query, {"as_of": day})["n"][0] > 0
     path = home.data / REVIEWS
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    old = [line for line in lines[1:] if not any(f",{day.year}-{month:02d}-" in line for month in (day.month, day.month - 1))]
-    path.write_text("".join([lines[0], *old]), encoding="utf-8")
+    with path.open(encoding="utf-8", newline="") as stream:
+        header, *rows = csv.reader(stream)
+    created = header.index("review_creation_date")
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([header, *(row for row in rows if row[created] < f"{day - timedelta(days=20)}")])
 
     outcome = home.run("eco_varejo")
 

@@ -92,7 +92,7 @@ def test_an_approved_decision_is_carried_out_by_the_next_run(copied_home: object
     platform = copied_home().platform  # type: ignore[operator]
     template = next(d for d in platform.ledger.list("decision", agent="agencia") if d["workflow"])
     body = {key: value for key, value in template.items() if key not in ("seq", "recorded_at")}
-    waiting = {**body, "decision_id": "f" * 32, "requires_approval": True}
+    waiting = {**body, "decision_id": "f" * 32, "subject": "email:another audience", "requires_approval": True}
     platform.ledger.append([Entry("decision", waiting["decision_id"], "agencia", waiting["as_of"], waiting)])
     before = execute_day(platform.ledger, "agencia", waiting["as_of"], platform.engine)
     assert before.outcomes()["awaiting_approval"] == 1
