@@ -58,7 +58,7 @@ def show_summary(found: Mapping[str, Any], seconds: Mapping[str, float] | None =
     names = {"raw": "aurion", "staging": "phd", "features": "phd", "marts": "phd", "predictions": "models"}
     table("Layers", ("layer", "part", "tables", "rows"), [(names[part], part, c["tables"], c["rows"]) for part, c in found["rows"].items()])
     table(
-        "Models (champion of the day against a naive baseline, on held-out rows)",
+        "Models against a naive baseline",
         ("model", "version", "metric", "value", "baseline"),
         [(m["name"], m["version"], m["metric"], m["value"], m["baseline"]) for m in found["models"]],
     )
@@ -86,6 +86,12 @@ def show_summary(found: Mapping[str, Any], seconds: Mapping[str, float] | None =
         table("Seconds a layer", tuple(spent), [tuple(round(value, 1) for value in spent.values())])
 
 
+def eco() -> str:
+    """The command as it must be typed to look at the same home again."""
+    given = [f"{name}={os.environ[name]}" for name in ("ECO_HOME", "ECO_DATA") if os.environ.get(name)]
+    return " ".join([*given, ".venv/bin/eco"])
+
+
 def show_problems(found: Mapping[str, Any]) -> None:
     """What is refused now, and what waits for a person."""
     for item in found["quarantined"]:
@@ -94,7 +100,8 @@ def show_problems(found: Mapping[str, Any]) -> None:
     waiting = [(agent, identity) for agent, a in found["agents"].items() for identity in a["awaiting_approval"]]
     if waiting:
         first = waiting[0][1][:12]
-        say(f"{len(waiting)} decision(s) wait for a person; `eco approvals` lists them, `eco approve {first} --by NAME` answers one.")
+        say(f"{len(waiting)} decision(s) wait for a person; `{eco()} approvals` lists them.")
+        say(f"To answer one: {eco()} approve {first} --by NAME")
 
 
 def show_next(found: Mapping[str, Any], home: Path) -> None:
@@ -102,8 +109,8 @@ def show_next(found: Mapping[str, Any], home: Path) -> None:
     say("Where to look next")
     say(f"  report        {_relative(Path(found['index']))}")
     say(f"  outbox        {_relative(home / 'outbox')}")
-    say(f"  ledger        {found['ledger']['entries']} entries, head {found['ledger']['head'][:12]}; .venv/bin/eco ledger verify")
-    say("  one decision  .venv/bin/eco approvals; .venv/bin/eco explain DECISION_ID")
+    say(f"  ledger        {found['ledger']['entries']} entries, head {found['ledger']['head'][:12]}; {eco()} ledger verify")
+    say(f"  one decision  {eco()} explain {found['example'][:12]}")
     say("  graph         make dev, then http://127.0.0.1:3000 (Dagster) and http://127.0.0.1:5000 (MLflow)")
 
 

@@ -28,6 +28,8 @@ def summary(platform: Platform, as_of: date) -> dict[str, Any]:
     """Rows a layer, models against their baseline, decisions, executions, cost and objectives of one business day."""
     day = as_of.isoformat()
     head = platform.ledger.head()
+    decisions = [d for agent in AGENTS for d in standing_decisions(platform.ledger, agent, day)]
+    dearest = max(decisions, key=lambda decision: (decision["value_brl"], decision["decision_id"]), default={"decision_id": "DECISION_ID"})
     return {
         "as_of": day,
         "rows": _rows(platform, as_of),
@@ -35,6 +37,7 @@ def summary(platform: Platform, as_of: date) -> dict[str, Any]:
         "agents": {agent: _agent(platform, agent, as_of) for agent in AGENTS},
         "quarantined": quarantined(platform),
         "ledger": {"entries": head.seq, "head": head.hash},
+        "example": dearest["decision_id"],
         "index": str(platform.settings.knowledge / "relatorios" / day / "index.md"),
     }
 
