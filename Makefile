@@ -16,7 +16,7 @@ help: ## this list
 
 $(UV):
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else f"Eco needs CPython 3.11 to 3.13, this is {sys.version.split()[0]}: set PYTHON=/path/to/python3.11")'
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools "uv==$(UV_VERSION)"
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --root-user-action=ignore --target .tools "uv==$(UV_VERSION)"
 
 # Bytecode is compiled once here: importing dagster takes 1.2 s with it and 3.2 s without.
 $(READY): requirements.txt pyproject.toml | $(UV)

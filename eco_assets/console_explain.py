@@ -16,7 +16,7 @@ def show(chain: Mapping[str, Any]) -> None:
     say(f"  {decision['reason']}")
     say()
     table("1. Raw rows", ("source", "file", "rows", "first rows", "batch"), [_rows(item) for item in chain["raw_rows"]])
-    table("2. Features", ("feature", "value"), decision["features"].items())
+    table(f"2. Features (code {decision['feature_version']})", ("feature", "value"), decision["features"].items())
     models = [(m["name"], m["version"], m["metric"], m["value"], m["baseline"], m["mlflow_run"]) for m in chain["models"]]
     table("3. Models", ("model", "version", "metric", "value", "baseline", "MLflow run"), models)
     table("   Predictions", ("prediction", "value"), decision["predictions"].items())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from eco_assets.defs.describe import common, day_of, trace_of
+from eco_assets.defs.describe import code_version, common, day_of, trace_of
 from eco_assets.defs.measure import measured
 from eco_assets.defs.partitions import DAILY
 from eco_assets.defs.tables import assets_read_by
@@ -28,6 +28,7 @@ def decision_key(policy: Policy) -> dg.AssetKey:
 
 def _decisions(policy: Policy) -> dg.AssetsDefinition:
     key = decision_key(policy)
+    features = code_version(*(f"dbt_project/models/{layer}/{policy.agent}" for layer in ("staging", "features", "marts")))
 
     @dg.asset(
         key=key,
@@ -48,7 +49,7 @@ def _decisions(policy: Policy) -> dg.AssetsDefinition:
         engines, day = platform.get(), day_of(context)
         with measured(engines, context, policy.agent):
             models = [(name, engines.registry.describe(name, day).version) for name in policy.models]
-            contexts = read_contexts(engines.lake, policy, day, models)
+            contexts = read_contexts(engines.lake, policy, day, models, features)
             decided = decide_day(engines.ledger, policy, contexts, trace_of(context))
         known = engines.ledger.known("decision", (decision["decision_id"] for decision in decided.decisions))
         return dg.MaterializeResult(

@@ -48,8 +48,9 @@ def day_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) ->
 
 
 def trace_of(context: dg.AssetExecutionContext) -> str:
-    """The trace id that a run shares with all it causes: 32 hexadecimal digits."""
-    return context.run.tags.get("eco/trace") or context.run.run_id.replace("-", "")
+    """The trace id that a run shares with all it causes, 32 hexadecimal digits: its W3C `traceparent` tag's, or its own."""
+    parent = context.run.tags.get("traceparent", "")
+    return parent.split("-")[1] if parent.count("-") == 3 else context.run.run_id.replace("-", "")
 
 
 def path_metadata(path: Path) -> dg.PathMetadataValue:

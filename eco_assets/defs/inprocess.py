@@ -117,7 +117,12 @@ def run_job(
     mark = _running(Path(on_instance.root_directory)) / f"{run_id}.lock"
     with FileLock(mark):
         result = definition.execute_in_process(
-            instance=on_instance, partition_key=day.isoformat(), run_config=quiet, raise_on_error=False, run_id=run_id
+            instance=on_instance,
+            partition_key=day.isoformat(),
+            run_config=quiet,
+            raise_on_error=False,
+            run_id=run_id,
+            tags={"traceparent": f"00-{run_id.replace('-', '')}-{run_id.replace('-', '')[:16]}-01"},
         )
     mark.unlink(missing_ok=True)
     return Outcome(result.run_id, result.success, time.perf_counter() - started, watch.seconds, watch.problems)

@@ -28,7 +28,7 @@ class Decided:
     added: int
 
 
-def read_contexts(lake: Lake, policy: Policy, as_of: date, models: Sequence[tuple[str, str]]) -> list[Context]:
+def read_contexts(lake: Lake, policy: Policy, as_of: date, models: Sequence[tuple[str, str]], feature_version: str = "") -> list[Context]:
     """One context a subject, from the policy's query. `models` are (name, version) pairs of the champions that predicted.
 
     Raises:
@@ -47,6 +47,7 @@ def read_contexts(lake: Lake, policy: Policy, as_of: date, models: Sequence[tupl
                 features={name: value for name, value in values.items() if not name.startswith(_PREDICTION)},
                 predictions={name: value for name, value in values.items() if name.startswith(_PREDICTION)},
                 models=tuple(models),
+                feature_version=feature_version,
             )
         )
     return contexts

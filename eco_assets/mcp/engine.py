@@ -21,13 +21,17 @@ Scalar = float | int | str | bool | None
 
 @dataclass(frozen=True)
 class Context:
-    """What is known about one subject. `models` are (name, version) pairs; `as_of` is the business day, ISO."""
+    """What is known about one subject.
+
+    `models` are (name, version) pairs, `feature_version` names the code that made the features, `as_of` is the business day, ISO.
+    """
 
     subject: str
     as_of: str
     features: Mapping[str, Scalar]
     predictions: Mapping[str, Scalar] = field(default_factory=dict)
     models: tuple[tuple[str, str], ...] = ()
+    feature_version: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ def decide(context: Context, policy: Policy, spent: Spent = Spent()) -> dict[str
         "as_of": context.as_of,
         "policy": {"name": policy.name, "version": policy.version, "digest": policy.digest},
         "models": [{"name": name, "version": version} for name, version in context.models],
+        "feature_version": context.feature_version,
         "features": dict(context.features),
         "predictions": dict(context.predictions),
         "alternatives": options,
