@@ -46,7 +46,7 @@ FIGURES = (
         "comercial",
         "Leads novos no dia",
         "count",
-        f"SELECT nullif(count(*) FILTER (WHERE age_days = 0), 0) FROM {_LEADS} WHERE as_of = $as_of",
+        f"SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (WHERE age_days = 0) END FROM {_LEADS} WHERE as_of = $as_of",
     ),
     Figure(
         "comercial",
@@ -71,7 +71,7 @@ FIGURES = (
         "industrial",
         "Máquinas em alarme",
         "count",
-        f"SELECT count(*) FILTER (WHERE anomaly_score >= 0.5) FROM {_MACHINES} WHERE as_of = $as_of",
+        f"SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (WHERE anomaly_score >= 0.5) END FROM {_MACHINES} WHERE as_of = $as_of",
     ),
     Figure("industrial", "Janelas alteradas, média", "percent", f"SELECT avg(anomalous_share) FROM {_MACHINES} WHERE as_of = $as_of"),
     Figure("agencia", "Públicos avaliados", "count", f"SELECT nullif(count(*), 0) FROM {_AUDIENCES} WHERE as_of = $as_of"),
