@@ -25,7 +25,7 @@ def decision(workflow: str, number: int = 0, *, cost_brl: float = 10.0, requires
         "decision_id": identity,
         "agent": agent,
         "point": "demo",
-        "subject": f"subject-{number}",
+        "subject": f"{workflow}-{number}{name}",  # one action a subject and day
         "as_of": DAY,
         "action": workflow.split(".")[1],
         "workflow": workflow,

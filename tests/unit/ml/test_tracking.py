@@ -67,7 +67,7 @@ def test_a_loaded_champion_predicts_the_same(registry: Registry, reviews: pd.Dat
 def test_noise_never_becomes_champion(registry: Registry, reviews: pd.DataFrame) -> None:
     with pytest.raises(ModelRejected, match="does not beat the baseline"):
         train(registry, "noise", noise(reviews), fit)
-    with pytest.raises(NotFound, match="model/noise"):
+    with pytest.raises(NotFound, match="no champion of model 'noise'"):
         registry.load("noise")
     with pytest.raises(ModelRejected):  # and the same rows are not tried a second time
         train(registry, "noise", noise(reviews), never)
@@ -92,7 +92,7 @@ def test_a_run_holds_figures_card_baseline_and_provenance(registry: Registry, re
 
 
 def test_an_unknown_model_says_what_to_do(registry: Registry) -> None:
-    with pytest.raises(NotFound, match="materialize the asset model/unheard_of"):
+    with pytest.raises(NotFound, match="'unheard_of' in the registry: materialize its asset"):
         registry.latest("unheard_of")
 
 
