@@ -87,7 +87,7 @@ class Platform:
         chosen = [contract for contract in contracts or load_contracts() if contract.domain == domain]
         landed = [self.landing.land(contract) for contract in chosen]
         load(self.lake, self.landing, domain, landed)
-        return [self.landing.land(source.contract) for source in landed]
+        return [self.landing.refreshed(source) for source in landed]
 
     def business_date(self) -> date:
         """The last day of the live sources' accepted data: the day that is decided by default, and where recorded sources end.

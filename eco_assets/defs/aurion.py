@@ -12,7 +12,7 @@ import dagster as dg
 
 from eco_assets.aurion.landing import Landed
 from eco_assets.contracts.contract import Contract, load_contracts
-from eco_assets.defs.describe import code_version, common
+from eco_assets.defs.describe import common
 from eco_assets.defs.measure import measured
 from resources.platform import PlatformResource
 
@@ -141,4 +141,4 @@ def aurion_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
     return [*(_source_spec(contract) for contract in contracts), *(_domain_assets(name, list(group)) for name, group in domains)]
 
 
-__all__ = ["CHECK", "aurion_assets", "code_version", "raw_key", "source_key"]
+__all__ = ["CHECK", "aurion_assets", "raw_key", "source_key"]
