@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
-from functools import wraps
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated
 
 import typer
 
 from eco_assets import console
 from eco_assets.day import standing_decisions
-from eco_assets.errors import ConfigError, EcoError
-from eco_assets.platform import Platform
-from eco_assets.settings import AGENTS, Settings
+from eco_assets.commands.shared import Agent, Day, Json, guarded, known_agent, quiet
+from eco_assets.commands.shared import platform as open_platform
+from eco_assets.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 ledger_app = typer.Typer(no_args_is_help=True, help="The append-only record of decisions, executions, approvals and costs.")
@@ -24,60 +20,14 @@ contracts_app = typer.Typer(no_args_is_help=True, help="Data contracts.")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(contracts_app, name="contracts")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Agent = Annotated[str | None, typer.Option("--agent", help=f"One of {', '.join(AGENTS)}.")]
-Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Business day; the last one of the data by default.")]
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def guarded(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn Eco's errors into a message and an exit code instead of a traceback."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except ConfigError as error:
-            console.fail(f"configuration: {error}")
-            raise typer.Exit(2) from error
-        except EcoError as error:
-            console.fail(f"{type(error).__name__}: {error}")
-            raise typer.Exit(1) from error
-
-    return run
-
-
-def _platform() -> Platform:
-    return Platform(Settings.from_env())
-
-
-def _agent(name: str | None) -> str | None:
-    if name is not None and name not in AGENTS:
-        raise ConfigError(f"no agent {name!r}; the known ones are {', '.join(AGENTS)}")
-    return name
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Other libraries' warnings and progress are not for the people who run this command."""
-    import logging
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in ("dagster", "mlflow", "dlt", "alembic", "great_expectations", "cmdstanpy", "prophet"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        yield
-
 
 @app.command()
 @guarded
 def run(agent: Agent = None, day: Day = None, as_json: Json = False) -> None:
     """Run the main job for one business day: raw data to audited report."""
-    started, platform, chosen = time.perf_counter(), _platform(), _agent(agent)
+    started, platform, chosen = time.perf_counter(), open_platform(), known_agent(agent)
     os.environ.setdefault("DAGSTER_HOME", str(platform.settings.dagster_home))
-    with _quiet():
+    with quiet():
         from eco_assets.defs.inprocess import instance, run_job
         from eco_assets.defs.jobs import MAIN, agent_job
         from eco_assets.summary import summary
@@ -124,8 +74,8 @@ def run(agent: Agent = None, day: Day = None, as_json: Json = False) -> None:
 @guarded
 def status(day: Day = None, as_json: Json = False) -> None:
     """The newest business day at a glance: rows, models, decisions, executions, what waits and what is refused."""
-    platform = _platform()
-    with _quiet():
+    platform = open_platform()
+    with quiet():
         from eco_assets.summary import last_decided, summary
 
         as_of = day.date() if day else last_decided(platform) or platform.business_date()
@@ -147,8 +97,8 @@ def explain(decision_id: Annotated[str, typer.Argument(help="A decision's id, or
     from eco_assets.console_explain import show
     from eco_assets.provenance import explain as walk
 
-    with _quiet():
-        chain = walk(_platform(), decision_id)
+    with quiet():
+        chain = walk(open_platform(), decision_id)
     console.as_json(chain) if as_json else show(chain)
 
 
@@ -181,7 +131,7 @@ def workflows(as_json: Json = False) -> None:
 @guarded
 def approvals(as_json: Json = False) -> None:
     """Decisions that wait for a person."""
-    ledger = _platform().ledger
+    ledger = open_platform().ledger
     answered = {entry["decision_id"] for entry in ledger.list("approval")}
     days = {(decision["agent"], decision["as_of"]) for decision in ledger.list("decision")}
     standing = [decision for agent, as_of in sorted(days) for decision in standing_decisions(ledger, agent, as_of)]
@@ -205,7 +155,7 @@ def approve(
     from eco_assets.jorge.dispatch import APPROVED, REJECTED, answer
 
     verdict = REJECTED if reject else APPROVED
-    decision = answer(_platform().ledger, decision_id, by=by, verdict=verdict, why=why)
+    decision = answer(open_platform().ledger, decision_id, by=by, verdict=verdict, why=why)
     console.say(
         f"{decision['decision_id']} {verdict} by {by}; `eco run --agent {decision['agent']} --date {decision['as_of']}` goes on with it"
     )
@@ -217,7 +167,7 @@ def doctor(as_json: Json = False) -> None:
     """Check what Eco needs: versions, folders, data, ledger, lake; says what to do about what is wrong."""
     from eco_assets.doctor import examine
 
-    with _quiet():
+    with quiet():
         findings = examine(Settings.from_env())
     if as_json:
         console.as_json(findings)
@@ -236,14 +186,14 @@ def dev(
     """Dagster UI and daemon, and the MLflow UI, on loopback, until Ctrl-C."""
     from eco_assets.dev import serve
 
-    raise typer.Exit(serve(_platform().settings, port, mlflow_port))
+    raise typer.Exit(serve(open_platform().settings, port, mlflow_port))
 
 
 @ledger_app.command("verify")
 @guarded
 def verify(as_json: Json = False) -> None:
     """Recompute the whole chain of the ledger."""
-    head = _platform().ledger.verify()
+    head = open_platform().ledger.verify()
     console.as_json({"entries": head.seq, "head": head.hash}) if as_json else console.say(f"{head.seq} entries, unbroken; head {head.hash}")
 
 
@@ -253,7 +203,7 @@ def dbt_sources() -> None:
     """Write the dbt sources from the contracts."""
     from eco_assets.contracts.dbt_sources import write
 
-    is_changed = write(_platform().dbt_project)
+    is_changed = write(open_platform().dbt_project)
     console.say("dbt_project/models/sources.yml written" if is_changed else "dbt_project/models/sources.yml is up to date")
 
 

@@ -9,10 +9,12 @@ EcoError
 │   ├── ModelRejected   a trained model does not beat its baseline, or no champion exists
 │   ├── LedgerError     the ledger's chain is broken, or an entry would be changed
 │   ├── ActionRefused   the outside world refused an action for good (no capacity, no such door)
+│   ├── SourceRefused   a source refused us for good: wrong credentials, unknown stream, malformed answer
 │   └── NotFound        an id or name that nothing is known by
 └── TransientError      the same call may go through later
-├── LakeBusy        another process holds the lake's write lock
-└── DoorUnavailable an outside system did not answer
+    ├── LakeBusy        other processes kept the lake's catalogue busy for too long
+    ├── SourceUnavailable a source did not answer, or asked us to wait for longer than we may
+    └── DoorUnavailable an outside system did not answer
 """
 
 from __future__ import annotations
@@ -58,12 +60,20 @@ class ActionRefused(PermanentError):
     """The outside world refused an action for good."""
 
 
+class SourceRefused(PermanentError):
+    """A source refused us for good: wrong credentials, an unknown stream, an answer that cannot be read."""
+
+
 class NotFound(PermanentError):
     """An id or a name that nothing is known by."""
 
 
 class LakeBusy(TransientError):
-    """Another process holds the lake's write lock."""
+    """Other processes kept the lake's catalogue busy for too long."""
+
+
+class SourceUnavailable(TransientError):
+    """A source did not answer, or asked us to wait for longer than we may."""
 
 
 class DoorUnavailable(TransientError):
