@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from eco_assets import console
-from eco_assets.day import standing_decisions
 from eco_assets.commands.shared import Agent, Day, Json, guarded, known_agent, quiet
 from eco_assets.commands.shared import platform as open_platform
+from eco_assets.day import standing_decisions
 from eco_assets.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)

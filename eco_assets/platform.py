@@ -37,7 +37,7 @@ class Platform:
     @cached_property
     def lake(self) -> Lake:
         """The lake."""
-        return Lake(self.settings.lake, wait_s=self.settings.lake_wait_s)
+        return Lake(self.settings.lake, catalog=self.settings.lake_catalog, wait_s=self.settings.lake_wait_s)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -52,7 +52,7 @@ class Platform:
 
             with self.lake.writing():
                 generate(self.settings.data_root, seed=self.settings.twin_seed, scale=self.settings.twin_scale)
-        return Landing(self.settings.lake, self.settings.data_root)
+        return Landing(self.lake, self.settings.data_root, self.settings.inbox)
 
     @cached_property
     def registry(self) -> Registry:
@@ -86,7 +86,7 @@ class Platform:
         """Land and load the sources of a domain; returns what became of each."""
         chosen = [contract for contract in contracts or load_contracts() if contract.domain == domain]
         landed = [self.landing.land(contract) for contract in chosen]
-        load(self.lake, self.landing, domain, landed)
+        load(self.lake, self.landing, landed)
         return [self.landing.refreshed(source) for source in landed]
 
     def business_date(self) -> date:

@@ -39,8 +39,8 @@ def explain(platform: Platform, decision_id: str) -> dict[str, Any]:
 
 
 def _raw_rows(platform: Platform, decision: dict[str, Any]) -> list[dict[str, Any]]:
-    if not platform.lake.raw_db.exists():
-        raise NotFound(f"{platform.lake.raw_db} is gone: `make run` loads the raw rows again")
+    if not platform.lake.exists("raw"):
+        raise NotFound(f"the raw rows in {platform.lake.root} are gone: `make run` loads them again")
     policy = load_policies()[decision["policy"]["name"]]
     parameters: dict[str, Any] = {"subject": decision["subject"]}
     if "$as_of" in policy.trace:

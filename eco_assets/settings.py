@@ -29,6 +29,10 @@ class Settings(BaseModel):
     data: Path | None = Field(default=None, description="Real data in its publishers' layout; without it a twin is generated.")
     twin_seed: int = Field(default=7, ge=0, description="Seed of the generated business.")
     twin_scale: float = Field(default=1.0, gt=0, le=50, description="Size of the generated business; 1.0 is about 10,000 orders.")
+    lake_catalog: str | None = Field(
+        default=None, repr=False, description="Postgres connection of the lake's catalogue; else SQLite files."
+    )
+    connections: Path | None = Field(default=None, description="Folder of configured connections; `connections` in the home by default.")
     lake_wait_s: float = Field(default=120.0, gt=0, description="Seconds to wait for another process that writes to the lake.")
     steps_slow_ms: int = Field(default=0, ge=0, description="Milliseconds to wait before each workflow step; for crash drills.")
 
@@ -64,6 +68,21 @@ class Settings(BaseModel):
     def lake(self) -> Path:
         """Folder of the lake."""
         return self.home / "lake"
+
+    @property
+    def inbox(self) -> Path:
+        """Folder that resident ingesters write to and the lake loads from."""
+        return self.home / "inbox"
+
+    @property
+    def connections_root(self) -> Path:
+        """Folder of configured connections, one folder each."""
+        return self.connections or self.home / "connections"
+
+    @property
+    def runtimes(self) -> Path:
+        """Folder of the environments that foreign connectors run in."""
+        return self.home / "runtimes"
 
     @property
     def ledger_db(self) -> Path:

@@ -21,11 +21,11 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject
 from filelock import FileLock
 
 from eco_assets.errors import ConfigError, PermanentError
+from eco_assets.lake import Lake, duckdb_config
 from eco_assets.settings import PROJECT_ROOT
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 MANIFEST = PROJECT / "target" / "manifest.json"
-LAKE_VARIABLE = "DBT_LAKE_DIR"
 EXECUTABLE = Path(sys.executable).with_name("dbt")
 
 
@@ -33,7 +33,7 @@ class DbtResource(dg.ConfigurableResource):
     """Builds the part of the project that a run selects, in this process."""
 
     def build(
-        self, context: dg.AssetExecutionContext, translator: DagsterDbtTranslator, variables: Mapping[str, str], lake: Path
+        self, context: dg.AssetExecutionContext, translator: DagsterDbtTranslator, variables: Mapping[str, str], lake: Lake
     ) -> Iterator[Any]:
         """Build the selected models and run their tests; yields one Dagster event a model and a test.
 
@@ -41,7 +41,7 @@ class DbtResource(dg.ConfigurableResource):
             context: of a `@dbt_assets` function.
             translator: names dbt's nodes.
             variables: dbt variables of this build.
-            lake: folder of the lake's DuckDB files.
+            lake: where raw rows are read and models written.
 
         Raises:
             PermanentError: a model failed or the build could not run; a failed test is a failed asset check instead.
@@ -56,7 +56,7 @@ class DbtResource(dg.ConfigurableResource):
             runtime_selects=[],
             runtime_excludes=[],
         )
-        target = lake.parent / "dbt"
+        target = lake.root.parent / "dbt"
         arguments = ["--quiet", "build", *chosen.selection_args, "--vars", json.dumps(dict(variables))]
         messages, failed = run_dbt(arguments, lake, target)
         for message in messages:
@@ -72,7 +72,7 @@ class DbtResource(dg.ConfigurableResource):
             raise PermanentError("dbt: " + "; ".join(failed))
 
 
-def run_dbt(arguments: list[str], lake: Path, target: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def run_dbt(arguments: list[str], lake: Lake, target: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Run dbt; returns its result events as dictionaries and what failed that is not a test."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -84,7 +84,11 @@ def run_dbt(arguments: list[str], lake: Path, target: Path) -> tuple[list[dict[s
         if event.info.name in ("LogModelResult", "LogTestResult", "LogNodeResult", "NodeFinished"):
             messages.append(MessageToDict(event, preserving_proto_field_name=True))
 
-    os.environ[LAKE_VARIABLE] = str(lake)
+    os.environ["DBT_LAKE_DIR"] = str(lake.root)
+    os.environ["DBT_LAKE_EXTENSIONS"] = str(duckdb_config()["extension_directory"])
+    if lake.catalog is not None:
+        os.environ["DBT_ENV_SECRET_LAKE_CATALOG"] = lake.catalog
+        arguments = [*arguments, "--target", "postgres"]
     where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target), "--log-path", str(target)]
     try:
         result = dbtRunner(manifest=_manifest(), callbacks=[keep]).invoke([*arguments, *where])

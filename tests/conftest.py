@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers import postgres, postgres_binary
 
 from eco_assets.platform import Platform
 from eco_assets.settings import Settings
@@ -31,3 +33,25 @@ def data_root(twin_files: Path, tmp_path: Path) -> Path:
 def platform(data_root: Path, tmp_path: Path) -> Platform:
     """All engines on an empty home, over `data_root`."""
     return Platform(Settings(home=tmp_path / "home", data=data_root, lake_wait_s=30))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real PostgreSQL server on loopback."""
+    if postgres_binary("postgres") is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """An empty database of its own on that server."""
+    import uuid
+
+    import psycopg
+
+    name = f"eco_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name}".encode())
+    return postgres_server.rsplit("/", 1)[0] + f"/{name}"

@@ -6,20 +6,31 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (
   batch_id TEXT PRIMARY KEY, tbl TEXT NOT NULL, file TEXT NOT NULL, fingerprint TEXT NOT NULL, contract_version TEXT NOT NULL,
-  status TEXT NOT NULL, rows INTEGER NOT NULL, rejected INTEGER NOT NULL, reasons TEXT NOT NULL, at TEXT NOT NULL
+  status TEXT NOT NULL, rows INTEGER NOT NULL, rejected INTEGER NOT NULL, reasons TEXT NOT NULL, at TEXT NOT NULL,
+  bytes INTEGER NOT NULL DEFAULT 0, changes TEXT NOT NULL DEFAULT '[]', source TEXT NOT NULL DEFAULT 'files',
+  cursor_from TEXT, cursor_to TEXT
 ) STRICT;
 """
+_COLUMNS = (
+    "batch_id, tbl, file, fingerprint, contract_version, status, rows, rejected, reasons, at, "
+    "bytes, changes, source, cursor_from, cursor_to"
+)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One version of one file. `status`: `validated` (not in the lake yet), `loaded`, `replaced` by a newer one, or `quarantined`."""
+    """One version of one file, or what a connector read in one go; `file` is the file or the cursor range.
+
+    `status`: `validated` (not in the lake yet), `loaded`, `replaced` by a newer one, or `quarantined`. `changes` says how the rows'
+    shape went beyond the contract in ways that hurt nobody. `bytes` is the size of the accepted rows as Parquet.
+    """
 
     batch_id: str
     table: str
@@ -31,6 +42,11 @@ class Batch:
     rejected: int
     reasons: tuple[str, ...]
     at: str
+    bytes: int = 0
+    changes: tuple[str, ...] = ()
+    source: str = "files"
+    cursor_from: str | None = None
+    cursor_to: str | None = None
 
 
 class Batches:
@@ -41,6 +57,16 @@ class Batches:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connect() as db:
             db.executescript(_SCHEMA)
+            known = {row[1] for row in db.execute("PRAGMA table_info(batches)")}
+            for column in (
+                "bytes INTEGER NOT NULL DEFAULT 0",
+                "changes TEXT NOT NULL DEFAULT '[]'",
+                "source TEXT NOT NULL DEFAULT 'files'",
+                "cursor_from TEXT",
+                "cursor_to TEXT",
+            ):  # a register of an earlier version has fewer
+                if column.split()[0] not in known:
+                    db.execute(f"ALTER TABLE batches ADD COLUMN {column}")
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
@@ -55,7 +81,7 @@ class Batches:
     def get(self, batch_id: str) -> Batch | None:
         """The batch, or None when it never arrived."""
         with self._connect() as db:
-            row = db.execute("SELECT * FROM batches WHERE batch_id = ?", (batch_id,)).fetchone()
+            row = db.execute(f"SELECT {_COLUMNS} FROM batches WHERE batch_id = ?", (batch_id,)).fetchone()
         return _batch(row) if row else None
 
     def save(self, batch: Batch) -> Batch:
@@ -64,8 +90,9 @@ class Batches:
             if batch.status == "loaded":
                 query = "UPDATE batches SET status = 'replaced' WHERE tbl = ? AND file = ? AND batch_id <> ? AND status = 'loaded'"
                 db.execute(query, (batch.table, batch.file, batch.batch_id))
-            values = {**asdict(batch), "reasons": json.dumps(batch.reasons, ensure_ascii=False)}
-            db.execute("INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", tuple(values.values()))
+            words = {name: json.dumps(getattr(batch, name), ensure_ascii=False) for name in ("reasons", "changes")}
+            values = {**asdict(batch), **words}
+            db.execute(f"INSERT OR REPLACE INTO batches ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", tuple(values.values()))
         return batch
 
     def mark_loaded(self, batch: Batch) -> Batch:
@@ -74,7 +101,7 @@ class Batches:
 
     def list(self, table: str | None = None, status: str | None = None) -> list[Batch]:
         """Batches, oldest first."""
-        query = "SELECT * FROM batches WHERE 1"
+        query = f"SELECT {_COLUMNS} FROM batches WHERE 1"
         values: list[str] = []
         for column, value in (("tbl", table), ("status", status)):
             if value is not None:
@@ -83,5 +110,6 @@ class Batches:
             return [_batch(row) for row in db.execute(f"{query} ORDER BY at, file", values)]
 
 
-def _batch(row: tuple[str, str, str, str, str, str, int, int, str, str]) -> Batch:
-    return Batch(*row[:8], reasons=tuple(json.loads(row[8])), at=row[9])
+def _batch(row: tuple[Any, ...]) -> Batch:
+    values = dict(zip((field.name for field in fields(Batch)), row, strict=True))
+    return Batch(**{**values, "reasons": tuple(json.loads(values["reasons"])), "changes": tuple(json.loads(values["changes"]))})

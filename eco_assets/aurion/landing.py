@@ -1,31 +1,34 @@
-"""Landing: takes the files of a source one by one, holds each against its contract, and keeps or quarantines it.
+"""Landing: takes what arrived, holds it against its contract, and keeps or quarantines it.
 
-A file is a batch. What passes becomes one typed Parquet file under `lake/landing`; what fails is copied with its reasons under
-`lake/quarantine`, whole or row by row as the contract says, and the batch that was served before stays served. Writing to the
-raw database is `load.py`'s.
+A file, or what a connector read in one go, is a batch. What passes becomes one typed Parquet file in the raw catalogue's folder, not yet
+part of the catalogue; what fails is copied with its reasons under `lake/quarantine`, whole or row by row as the contract says, and the
+batch that was served before stays served. Making it part of the catalogue is `load.py`'s.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
 import hashlib
-import io
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eco_assets.aurion import incoming as arrivals
 from eco_assets.aurion.batches import Batch, Batches
-from eco_assets.contracts.check import find_violations, literal, quoted, typed_select
+from eco_assets.aurion.drift import announced, fits_when_widened, refusal_of_missing
+from eco_assets.aurion.incoming import Incoming
+from eco_assets.aurion.loads import served_batches
+from eco_assets.aurion.upserts import newest_by_key
+from eco_assets.contracts.check import find_violations, literal, quoted, typed_rules, typed_select, unique_sets
 from eco_assets.contracts.contract import Contract
 from eco_assets.errors import DataRejected
+from eco_assets.lake import Lake
 
 if TYPE_CHECKING:
     import duckdb
-
-_CHUNK = 1 << 20
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -53,82 +56,135 @@ class Landed:
         found = tuple(reason for batch in self.batches for reason in batch.reasons)
         return (self.missing, *found) if self.missing else found
 
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """How what arrived went beyond the contract in ways that hurt nobody."""
+        return tuple(dict.fromkeys(change for batch in self.batches for change in batch.changes))
+
 
 class Landing:
-    """Validates the files under `data_root` into the lake under `lake_root`."""
+    """Validates what arrives for one lake. Files of `files` lie under `data_root`, those of `inbox` under `inbox`."""
 
-    def __init__(self, lake_root: Path, data_root: Path) -> None:
-        self._root = lake_root
-        self._data = data_root
-        self.batches = Batches(lake_root / "batches.db")
+    def __init__(self, lake: Lake, data_root: Path, inbox: Path) -> None:
+        self._lake = lake
+        self._roots = {"files": data_root, "inbox": inbox}
+        self.batches = Batches(lake.root / "batches.db")
 
     def land(self, contract: Contract) -> Landed:
         """Validate the files of one source that are new or changed; the others keep their verdict."""
-        files = sorted(path for path in self._data.glob(contract.glob) if path.is_file())
-        if not files:
-            return Landed(contract, (), f"{contract.glob}: no such file under {self._data.name}/; put it there and run again")
-        digest = hashlib.sha256(contract.path.read_bytes()).hexdigest()
-        landed = tuple(self._land_file(contract, path, digest) for path in files)
+        root = self._roots[contract.server]
+        files = sorted(path for path in root.glob(contract.glob) if path.is_file())
+        if not files and contract.server == "files":
+            return Landed(contract, (), f"{contract.glob}: no such file under {root.name}/; put it there and run again")
+        served = served_batches(self._lake, contract)
+        landed = tuple(self._land_file(contract, path, root, served) for path in files)
         present = {batch.file for batch in landed}
-        gone = {batch.file for batch in self.batches.list(contract.table, "loaded")} - present
+        known = self.batches.list(contract.table, "loaded")
+        gone = {batch.file for batch in known} - present if contract.load_mode == "replace_file" else set()
         return Landed(contract, landed, gone=tuple(sorted(gone)))
+
+    def land_rows(
+        self, contract: Contract, rows: pa.Table, origin: str, *, source: str, cursor_from: str | None = None, cursor_to: str | None = None
+    ) -> Batch:
+        """Validate rows that a connector read; `origin` says where they came from and makes them one batch together with their content."""
+        import pyarrow.parquet as pq
+
+        fingerprint = _rows_sha256(rows)
+        batch_id = self._batch_id(contract, origin, fingerprint)
+        known = self.batches.get(batch_id)
+        if known and self._is_kept(known, served_batches(self._lake, contract)):
+            return known
+        blank = Batch(batch_id, contract.table, origin, fingerprint, contract.version, "validated", 0, 0, (), _now())
+        blank = replace(blank, source=source, cursor_from=cursor_from, cursor_to=cursor_to)
+        upserts, deletes = newest_by_key(contract, rows)
+        if deletes.num_rows:
+            self.deletes(blank).parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(deletes, self.deletes(blank))
+        if not upserts.num_rows:
+            return self.batches.save(blank)
+        keep = self._quarantine(blank) / f"{batch_id}-rows.parquet"
+        return self._judge(contract, blank, lambda db: arrivals.of_rows(db, contract, upserts), lambda: pq.write_table(rows, keep))
 
     def refreshed(self, landed: Landed) -> Landed:
         """The same files with what the register says of them now; reads and hashes none of them again."""
         return replace(landed, batches=tuple(self.batches.get(batch.batch_id) or batch for batch in landed.batches))
 
     def parquet(self, batch: Batch) -> Path:
-        """Where the accepted rows of a batch lie."""
-        return self._root / "landing" / batch.table.replace(".", "/") / f"{batch.batch_id}.parquet"
+        """Where the accepted rows of a batch lie; a batch that comes again gets another file, because the lake may delete the old one."""
+        stamp = batch.at.translate(str.maketrans("", "", "-: ."))
+        return self._lake.data("raw") / batch.table.replace(".", "/") / f"{batch.batch_id}-{stamp}.parquet"
 
-    def _land_file(self, contract: Contract, path: Path, contract_digest: str) -> Batch:
-        file = path.relative_to(self._data).as_posix()
+    def deletes(self, batch: Batch) -> Path:
+        """Where the keys lie that a source removed; there is no such file when it removed none."""
+        return self._lake.root / "deletes" / f"{batch.batch_id}.parquet"
+
+    def _batch_id(self, contract: Contract, origin: str, fingerprint: str) -> str:
+        digest = hashlib.sha256(contract.path.read_bytes()).hexdigest()
+        return hashlib.sha256(f"{contract.table}|{origin}|{fingerprint}|{digest}".encode()).hexdigest()[:16]
+
+    def _is_kept(self, batch: Batch, served: frozenset[str]) -> bool:
+        """True when a batch needs no second look: it was refused, is in the lake, or waits to be loaded."""
+        if batch.status == "quarantined" or batch.batch_id in served:
+            return True
+        return batch.status == "validated" and (
+            self.parquet(batch).exists() or (batch.rows == 0 and batch.source not in ("files", "inbox"))
+        )
+
+    def _land_file(self, contract: Contract, path: Path, root: Path, served: frozenset[str]) -> Batch:
+        file = path.relative_to(root).as_posix()
         fingerprint = _sha256(path)
-        batch_id = hashlib.sha256(f"{contract.table}|{file}|{fingerprint}|{contract_digest}".encode()).hexdigest()[:16]
+        batch_id = self._batch_id(contract, file, fingerprint)
         known = self.batches.get(batch_id)
-        if known and (known.status in ("loaded", "quarantined") or self.parquet(known).exists()):
-            return known if known.status != "replaced" else self.batches.save(replace(known, status="validated"))
-        empty = Batch(batch_id, contract.table, file, fingerprint, contract.version, "validated", 0, 0, (), _now())
-        try:
-            return self.batches.save(self._validate(contract, path, empty))
-        except DataRejected as error:
-            self._keep_copy(path, empty)
-            return self.batches.save(replace(empty, status="quarantined", reasons=(f"{file}: {error}",)))
+        if known and self._is_kept(known, served):
+            is_unmarked = batch_id in served and known.status != "loaded"  # killed after the commit, before the register knew of it
+            return self.batches.mark_loaded(known) if is_unmarked else known
+        blank = Batch(batch_id, contract.table, file, fingerprint, contract.version, "validated", 0, 0, (), _now(), source=contract.server)
+        return self._judge(contract, blank, lambda db: arrivals.of_file(db, contract, path), lambda: self._keep_copy(path, blank))
 
-    def _validate(self, contract: Contract, path: Path, batch: Batch) -> Batch:
-        """Hold one file against its contract. Raises `DataRejected` when it cannot even be read as a table."""
+    def _judge(
+        self, contract: Contract, blank: Batch, arrive: Callable[[duckdb.DuckDBPyConnection], Incoming], keep: Callable[[], None]
+    ) -> Batch:
+        """Validate one arrival and remember the verdict; `keep` copies it whole into quarantine."""
         import duckdb
 
-        with duckdb.connect() as db:
-            _read(db, contract, path)
-            rows = _count(db, "SELECT count(*) FROM incoming")
-            if rows == 0:
-                raise DataRejected("the file has a header but no row; send it again with its content")
-            violations = find_violations(db, contract, batch.file)
-            rejected = _count(db, "SELECT count(DISTINCT _eco_row) FROM broken")
-            reasons = tuple(str(violation) for violation in violations)
-            if rejected:
-                self._keep_rows(db, batch)
-            if rejected and not (contract.keeps_good_rows and rejected <= contract.max_invalid_share * rows):
-                self._keep_copy(path, batch)
-                return replace(batch, status="quarantined", rows=rows, rejected=rejected, reasons=reasons)
-            self._write(db, contract, batch)
-        return replace(batch, status="validated", rows=rows - rejected, rejected=rejected, reasons=reasons)
-
-    def _write(self, db: duckdb.DuckDBPyConnection, contract: Contract, batch: Batch) -> None:
-        target = self.parquet(batch)
+        target = self.parquet(blank)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_suffix(".tmp")
-        db.execute(
-            f"""COPY (SELECT {typed_select(contract)}, {literal(batch.file)} AS _eco_file, _eco_row, '{batch.batch_id}' AS _eco_batch,
-                  TIMESTAMP '{batch.at}' AS _eco_loaded_at
-                FROM incoming WHERE _eco_row NOT IN (SELECT _eco_row FROM broken) ORDER BY _eco_row)
-                TO {literal(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"""
-        )
-        temporary.replace(target)
+        try:
+            with duckdb.connect(config={"temp_directory": str(self._lake.root / "tmp")}) as db:
+                came = arrive(db)
+                if came.missing:
+                    raise DataRejected(refusal_of_missing(contract, came))  # noqa: TRY301 -- refused like everything below
+                judged = _at_once(db, contract, came, blank, target) or self._row_by_row(db, contract, came, blank, target)
+        except DataRejected as error:
+            keep()
+            return self.batches.save(replace(blank, status="quarantined", reasons=(f"{blank.file}: {error}",)))
+        if judged.status == "quarantined":
+            keep()
+        return self.batches.save(judged)
+
+    def _row_by_row(self, db: duckdb.DuckDBPyConnection, contract: Contract, came: Incoming, blank: Batch, target: Path) -> Batch:
+        """Find every row that breaks the contract. Slow, and says file, row and column."""
+        _load_texts(db, contract, came)
+        rows = _count(db, "SELECT count(*) FROM incoming")
+        if rows == 0:
+            raise DataRejected("the file has a header but no row; send it again with its content")
+        violations = find_violations(db, contract, blank.file)
+        wider = fits_when_widened(db, contract, violations)
+        if wider is not contract:
+            violations = find_violations(db, wider, blank.file)
+        rejected = _count(db, "SELECT count(DISTINCT _eco_row) FROM broken")
+        reasons = tuple(str(violation) for violation in violations)
+        changes = announced(contract, came, wider)
+        if rejected:
+            self._keep_rows(db, blank)
+        if rejected and not (contract.keeps_good_rows and rejected <= contract.max_invalid_share * rows):
+            return replace(blank, status="quarantined", rows=rows, rejected=rejected, reasons=reasons, changes=changes)
+        good = "(SELECT * FROM incoming WHERE _eco_row NOT IN (SELECT _eco_row FROM broken) ORDER BY _eco_row)"
+        _copy(db, f"{typed_select(wider)}{_extras(came)}", good, blank, target)
+        return replace(blank, rows=rows - rejected, rejected=rejected, reasons=reasons, changes=changes, bytes=target.stat().st_size)
 
     def _quarantine(self, batch: Batch) -> Path:
-        folder = self._root / "quarantine" / batch.table.replace(".", "/")
+        folder = self._lake.root / "quarantine" / batch.table.replace(".", "/")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -145,59 +201,55 @@ class Landing:
         shutil.copyfile(path, self._quarantine(batch) / f"{batch.batch_id}-{path.name}")
 
 
-def _read(db: duckdb.DuckDBPyConnection, contract: Contract, path: Path) -> None:
-    """Make the table `incoming`: every column of the file as text, and `_eco_row`. Raises `DataRejected`."""
+def _at_once(db: duckdb.DuckDBPyConnection, contract: Contract, came: Incoming, blank: Batch, target: Path) -> Batch | None:
+    """Read, check and write in one pass; None as soon as anything is not as promised, which says nothing of what or where."""
     import duckdb
 
-    if path.stat().st_size == 0:
-        raise DataRejected("the file is empty; send it again with its content")
-    if contract.file_format == "parquet":
-        source, present = f"read_parquet({literal(str(path))})", _parquet_columns(db, path)
-    else:
-        present = _csv_columns(contract, path)
-        shape = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in present)
-        encoding = "utf-8" if contract.encoding.startswith("utf-8") else contract.encoding
-        source = f"""read_csv({literal(str(path))}, encoding='{encoding}', auto_detect=false, header=true,
-                     delim='{contract.delimiter}', quote='"', escape='"', strict_mode=true, columns={{{shape}}})"""
-    missing = [column.physical_name for column in contract.columns if column.physical_name not in present]
-    if len(missing) == len(contract.columns):  # what stands there instead may be a row of personal data: it is not shown
-        raise DataRejected(
-            f"column {', '.join(missing)} is missing: the first line is not the header of {contract.table}; send it with its header"
-        )
-    if missing:
-        raise DataRejected(f"column {', '.join(missing)} is missing; the file has: {', '.join(present)}")
-    texts = ", ".join(f"CAST({quoted(column.physical_name)} AS VARCHAR) AS {quoted(column.physical_name)}" for column in contract.columns)
+    if came.typed is None:
+        return None
+    rules = typed_rules(contract, lambda column: quoted(column.physical_name))
+    fine = f"CASE WHEN {' OR '.join(f'coalesce({rule}, false)' for rule in rules)} THEN error('broken') ELSE true END" if rules else "true"
+    rows = f"(SELECT *, row_number() OVER () AS _eco_row FROM {came.typed}) WHERE {fine}"
     try:
-        db.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT row_number() OVER () AS _eco_row, {texts} FROM {source}")
+        _copy(db, f"{typed_select(contract, arrivals.whole)}{_extras(came)}", rows, blank, target)
+        written = f"read_parquet({literal(str(target))})"
+        count = _count(db, f"SELECT count(*) FROM {written}")
+        for columns in unique_sets(contract):
+            names = ", ".join(quoted(name) for name in columns)
+            present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
+            if db.execute(f"SELECT 1 FROM {written} WHERE {present} GROUP BY {names} HAVING count(*) > 1 LIMIT 1").fetchone():
+                return None
+    except duckdb.Error:
+        return None
+    if count == 0:
+        return None
+    return replace(blank, rows=count, changes=announced(contract, came), bytes=target.stat().st_size)
+
+
+def _copy(db: duckdb.DuckDBPyConnection, select: str, rows: str, batch: Batch, target: Path) -> None:
+    temporary = target.with_suffix(".tmp")
+    db.execute(
+        f"""COPY (SELECT {select}, {literal(batch.file)} AS _eco_file, _eco_row, '{batch.batch_id}' AS _eco_batch,
+              TIMESTAMP '{batch.at}' AS _eco_loaded_at FROM {rows}) TO {literal(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"""
+    )
+    temporary.replace(target)
+
+
+def _load_texts(db: duckdb.DuckDBPyConnection, contract: Contract, came: Incoming) -> None:
+    """Make the table `incoming`: every column as text, and `_eco_row`."""
+    import duckdb
+
+    names = [*(column.physical_name for column in contract.columns), *came.extra]
+    columns = ", ".join(quoted(name) for name in names)
+    try:
+        db.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT row_number() OVER () AS _eco_row, {columns} FROM {came.texts}")
     except duckdb.Error as error:
         raise DataRejected(f"the file cannot be read as {contract.file_format}: {str(error).splitlines()[0]}") from error
 
 
-def _parquet_columns(db: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
-    import duckdb
-
-    try:
-        return [row[0] for row in db.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})").fetchall()]
-    except duckdb.Error as error:
-        raise DataRejected(f"the Parquet file is truncated or damaged ({str(error).splitlines()[0]}); send it again") from error
-
-
-def _csv_columns(contract: Contract, path: Path) -> list[str]:
-    """The header's names, after the whole file was found to be in the promised encoding."""
-    decoder, lines = codecs.getincrementaldecoder(contract.encoding)(), 1
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                line = lines + error.object[: error.start].count(b"\n")
-                raise DataRejected(
-                    f"line {line} is not {contract.encoding} (byte 0x{error.object[error.start]:02x}); save the file as {contract.encoding}"
-                ) from error
-            lines += chunk.count(b"\n")
-    with path.open(encoding=contract.encoding, newline="") as text:
-        header = text.readline()
-    return next(csv.reader(io.StringIO(header), delimiter=contract.delimiter), [])
+def _extras(came: Incoming) -> str:
+    """Unannounced columns, kept as the text that they came as."""
+    return "".join(f", CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in came.extra)
 
 
 def _count(db: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -208,6 +260,15 @@ def _count(db: duckdb.DuckDBPyConnection, query: str) -> int:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _rows_sha256(rows: pa.Table) -> str:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 def _now() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,41 +63,57 @@ def typed(column: Column) -> str:
     return f"TRY_CAST({text(column)} AS {column.sql_type})"
 
 
-def typed_select(contract: Contract) -> str:
-    """The select list that gives a typed row."""
-    return ", ".join(f"{typed(column)} AS {quoted(column.name)}" for column in contract.columns)
+def typed_select(contract: Contract, value: Callable[[Column], str] = typed) -> str:
+    """The select list that gives a typed row; `value` is the SQL of one column."""
+    return ", ".join(f"{value(column)} AS {quoted(column.name)}" for column in contract.columns)
 
 
 def _row_rules(contract: Contract) -> Iterator[tuple[str, str, str]]:
-    """(rule in words, column name, SQL that is true for a row that breaks it)."""
+    """(rule in words, column name, SQL that is true for a row that breaks it), over the columns' text."""
     for column in contract.columns:
         present, value = text(column), typed(column)
         if column.sql_type not in _TEXT:
             yield f"not a valid {column.sql_type}", column.name, f"{present} IS NOT NULL AND {_is_invalid(column)}"
-        if column.is_required or column.name in contract.key:
-            yield "a value is required", column.name, f"{present} IS NULL"
-        if column.minimum is not None:
-            yield f"below the minimum {column.minimum}", column.name, f"{value} < {column.minimum}"
-        if column.maximum is not None:
-            yield f"above the maximum {column.maximum}", column.name, f"{value} > {column.maximum}"
-        if column.pattern:
-            yield (
-                f"does not look like {column.pattern}",
-                column.name,
-                f"NOT regexp_matches({value}, {literal(column.pattern)})",
-            )
+        yield from _value_rules(contract, column, present, value)
         if column.is_unique and contract.key != (column.name,):
             yield (
                 "occurs more than once",
                 column.name,
                 f"{present} IS NOT NULL AND count(*) OVER (PARTITION BY {value}) > 1",
             )
-        if column.valid_values:
-            allowed = ", ".join(literal(item) for item in column.valid_values)
-            yield "not one of the allowed values", column.name, f"{value} IS NOT NULL AND {value} NOT IN ({allowed})"
-    if contract.key:
+    if contract.key and contract.load_mode != "append":
         key = ", ".join(typed(column) for column in contract.columns if column.name in contract.key)
         yield "the key occurs more than once", "+".join(contract.key), f"count(*) OVER (PARTITION BY {key}) > 1"
+
+
+def _value_rules(contract: Contract, column: Column, present: str, value: str) -> Iterator[tuple[str, str, str]]:
+    if column.is_required or column.name in contract.key:
+        yield "a value is required", column.name, f"{present} IS NULL"
+    if column.minimum is not None:
+        yield f"below the minimum {column.minimum}", column.name, f"{value} < {column.minimum}"
+    if column.maximum is not None:
+        yield f"above the maximum {column.maximum}", column.name, f"{value} > {column.maximum}"
+    if column.pattern:
+        yield f"does not look like {column.pattern}", column.name, f"NOT regexp_matches({value}, {literal(column.pattern)})"
+    if column.valid_values:
+        allowed = ", ".join(literal(item) for item in column.valid_values)
+        yield "not one of the allowed values", column.name, f"{value} IS NOT NULL AND {value} NOT IN ({allowed})"
+
+
+def typed_rules(contract: Contract, value: Callable[[Column], str]) -> list[str]:
+    """SQL conditions that are true for a row that breaks the contract, over typed columns; what concerns several rows is left out."""
+    found = []
+    for column in contract.columns:
+        if column.sql_type in _REAL:
+            found.append(f"NOT isfinite({value(column)})")
+        found.extend(condition for _, _, condition in _value_rules(contract, column, value(column), value(column)))
+    return found
+
+
+def unique_sets(contract: Contract) -> list[tuple[str, ...]]:
+    """Sets of columns whose values may not occur twice; a message may be delivered again, so where rows are appended a key may."""
+    single = [(column.name,) for column in contract.columns if column.is_unique and contract.key != (column.name,)]
+    return [*single, *([contract.key] if contract.key and contract.load_mode != "append" else [])]
 
 
 def _is_invalid(column: Column) -> str:

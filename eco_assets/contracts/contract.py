@@ -16,6 +16,8 @@ from typing import Any
 from eco_assets.errors import ContractError
 
 SOURCES = Path(__file__).parent / "sources"
+SERVERS = ("files", "inbox", "connection")
+LOAD_MODES = ("replace_file", "upsert", "append")
 _SQL_TYPE = re.compile(r"VARCHAR|BOOLEAN|INTEGER|BIGINT|DOUBLE|DECIMAL\(\d+, ?\d+\)|DATE|TIMESTAMP")
 
 
@@ -41,9 +43,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a source promises: columns, keys, where its files lie and what happens to a row that breaks the promise.
+    """What a source promises: columns, keys, where its rows come from and what happens to a row that breaks the promise.
 
-    A key holds within a file: a source of several files has one subject, such as a machine, in each.
+    `server` is `files` (under the data root), `inbox` (files that a resident ingester writes) or `connection` (a connector reads).
+    `load_mode` is `replace_file` (a file's rows are replaced as a whole; a key holds within a file, because a source of several files
+    has one subject, such as a machine, in each), `upsert` (by key, deletes included) or `append` (a key that is there is ignored;
+    `event_time` names the column that narrows the search for it).
     """
 
     domain: str
@@ -62,6 +67,10 @@ class Contract:
     max_invalid_share: float
     columns: tuple[Column, ...]
     path: Path
+    server: str = "files"
+    load_mode: str = "replace_file"
+    event_time: str | None = None
+    ignored_columns: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -99,8 +108,8 @@ def read_contract(path: Path) -> Contract:
             version=str(document.version),
             description=str(document.description.purpose if document.description else ""),
             owner=str(getattr(document.team, "name", "")),
-            glob=str(server.path),
-            file_format=str(server.format),
+            glob=str(server.path or ""),
+            file_format=str(server.format or "parquet"),
             delimiter=str(custom.get("delimiter", ",")),
             encoding=codecs.lookup(str(custom.get("encoding", "utf-8"))).name,
             clock=_one_of(custom, "clock", ("live", "recorded")),
@@ -110,9 +119,24 @@ def read_contract(path: Path) -> Contract:
             max_invalid_share=float(custom.get("maxInvalidRows", 0)),
             columns=columns,
             path=path,
+            **_loading(custom, str(server.server), tuple(str(name) for _, name in keyed), {column.name for column in columns}),
         )
     except (ContractError, ValueError, TypeError, AttributeError, LookupError, re.error, yaml.YAMLError) as error:
         raise ContractError(f"{path.name}: {error}; see CONTRIBUTING.md, 'A new source'") from error
+
+
+def _loading(custom: dict[str, Any], server: str, key: tuple[str, ...], columns: set[str]) -> dict[str, Any]:
+    """Where rows come from and how they are loaded."""
+    if server not in SERVERS:
+        raise ContractError(f"server {server!r} must be one of {', '.join(SERVERS)}")
+    mode = _one_of({"loadMode": "replace_file", **custom}, "loadMode", LOAD_MODES)
+    if mode != "replace_file" and not key:
+        raise ContractError(f"loadMode {mode} needs a primary key")
+    event_time = custom.get("eventTime")
+    if event_time is not None and event_time not in columns:
+        raise ContractError(f"eventTime {event_time!r} is not a column")
+    ignored = tuple(str(name) for name in custom.get("ignoredColumns") or [])
+    return {"server": server, "load_mode": mode, "event_time": event_time, "ignored_columns": ignored}
 
 
 def _column(prop: Any, null_strings: tuple[str, ...]) -> Column:

@@ -71,7 +71,7 @@ def _agent_assets(domain: str) -> dg.AssetsDefinition:
         engines = platform.get()
         days = {"as_of": day_of(context).isoformat(), "anchor": engines.business_date().isoformat()}
         with measured(engines, context, domain), engines.lake.writing():
-            yield from dbt.build(context, translator, days, engines.lake.root)
+            yield from dbt.build(context, translator, days, engines.lake)
 
     return build
 

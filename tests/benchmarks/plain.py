@@ -27,7 +27,7 @@ def dbt(platform: Platform, domain: str, as_of: str) -> None:
 
     variables = json.dumps({"as_of": as_of, "anchor": as_of})
     _, failed = run_dbt(
-        ["--quiet", "build", "--select", f"path:models/*/{domain}", "--vars", variables], platform.lake.root, platform.settings.home / "dbt"
+        ["--quiet", "build", "--select", f"path:models/*/{domain}", "--vars", variables], platform.lake, platform.settings.home / "dbt"
     )
     if failed:
         raise SystemExit("; ".join(failed))

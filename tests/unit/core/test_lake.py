@@ -1,11 +1,13 @@
-"""The lake: one writer at a time, readers that wait, and a day replaced as a whole."""
+"""The lake: several processes at once, snapshots, a day replaced as a whole; on a SQLite catalogue and on a Postgres one."""
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -15,7 +17,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from eco_assets.errors import LakeBusy, NotFound
+from eco_assets.errors import LakeBusy, NotFound, PermanentError
 from eco_assets.lake import Lake
 
 DAY, OTHER = date(2026, 10, 31), date(2026, 10, 30)
@@ -27,11 +29,24 @@ with Lake(Path(sys.argv[1])).writing():
     print("held", flush=True)
     sys.stdin.readline()
 """
-HOLD_FILE = """
-import sys, duckdb
-db = duckdb.connect(sys.argv[1])
-print("held", flush=True)
-sys.stdin.readline()
+APPEND = """
+import sys
+from pathlib import Path
+from eco_assets.lake import Lake
+lake, writer = Lake(Path(sys.argv[1]), catalog=sys.argv[3] or None, wait_s=60), int(sys.argv[2])
+for number in range(15):
+    lake.commit(lambda db: db.execute(f"INSERT INTO demo.rows SELECT {writer}, {number}, i FROM range(100) t(i)"))
+    lake.commit(lambda db: db.execute("UPDATE demo.counter SET n = n + 1"))
+"""
+HOLD_TRANSACTION = """
+import sys
+from pathlib import Path
+from eco_assets.lake import Lake
+with Lake(Path(sys.argv[1])).connect(read_only=False) as db:
+    db.execute("BEGIN")
+    db.execute("DELETE FROM predictions.demo")
+    print("held", flush=True)
+    sys.stdin.readline()
 """
 REPLACE_FOREVER = """
 import sys
@@ -40,10 +55,10 @@ from pathlib import Path
 import pandas as pd
 from eco_assets.lake import Lake
 lake, number = Lake(Path(sys.argv[1])), 0
-print("ready", flush=True)
 while True:
     number += 1
     lake.replace_day("predictions.demo", date(2026, 10, 31), pd.DataFrame({"subject": range(500), "value": float(number)}))
+    print("ready", flush=True)
 """
 
 
@@ -78,6 +93,11 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake", wait_s=20)
 
 
+@pytest.fixture
+def lake_on_postgres(postgres_url: str, tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake", catalog=postgres_url, wait_s=60)
+
+
 def test_a_lake_without_content_says_what_to_run(lake: Lake) -> None:
     with pytest.raises(NotFound, match="make run"), lake.connect():
         pass
@@ -110,24 +130,91 @@ def test_a_writer_may_ask_for_the_right_to_write_that_it_holds(lake: Lake) -> No
     assert len(lake.frame("SELECT * FROM predictions.demo")) == 2
 
 
-@pytest.mark.parametrize("name", ["eco_db", "raw_db"])
-def test_a_reader_gives_up_after_its_wait_while_another_process_writes(lake: Lake, name: str) -> None:
+def test_readers_never_wait_for_a_writer_and_see_what_was_committed(lake: Lake) -> None:
+    lake.replace_day("predictions.demo", DAY, rows(1.0, 2.0))
+
+    with holder(HOLD_TRANSACTION, lake.root):
+        assert Lake(lake.root, wait_s=0.1).frame("SELECT count(*) AS n FROM predictions.demo").n[0] == 2
+
+
+def test_a_dropped_connection_leaves_the_snapshot_before_it(lake: Lake) -> None:
+    lake.replace_day("predictions.demo", DAY, rows(1.0, 2.0))
+
+    with holder(HOLD_TRANSACTION, lake.root) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert len(lake.frame("SELECT * FROM predictions.demo")) == 2
+    assert lake.replace_day("predictions.demo", DAY, rows(3.0)) == 1
+
+
+def _append_from_three_processes(lake: Lake) -> None:
+    lake.commit(lambda db: db.execute("CREATE SCHEMA demo"))
+    lake.commit(lambda db: db.execute("CREATE TABLE demo.rows (writer INTEGER, round INTEGER, i INTEGER)"))
+    lake.commit(lambda db: db.execute("CREATE TABLE demo.counter AS SELECT 0 AS n"))
+    arguments = [[sys.executable, "-c", APPEND, str(lake.root), str(writer), lake.catalog or ""] for writer in range(3)]
+    writers = [subprocess.Popen(argument) for argument in arguments]
+    seen: list[int] = []
+    while any(writer.poll() is None for writer in writers):  # a reader all the while
+        seen.append(int(lake.frame("SELECT count(*) AS n FROM demo.rows").n[0]))
+        time.sleep(0.05)
+
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    found = lake.frame(
+        "SELECT count(*) AS n, count(DISTINCT (writer, round, i)) AS different, (SELECT n FROM demo.counter) AS counted FROM demo.rows"
+    )
+    assert list(found.iloc[0]) == [4500, 4500, 45]
+    assert seen == sorted(seen)
+    assert all(count % 100 == 0 for count in seen)
+
+
+def test_three_writing_processes_and_a_reader_meet_no_error_and_lose_no_row(lake: Lake) -> None:
+    _append_from_three_processes(lake)
+
+
+def test_a_postgres_catalogue_serves_several_writers_without_a_lock(lake_on_postgres: Lake) -> None:
+    _append_from_three_processes(lake_on_postgres)
+
+    assert not (lake_on_postgres.root / "write.lock").exists()
+
+
+def test_an_unreachable_catalogue_says_so_without_its_password(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake", catalog="postgresql://eco:segredo@127.0.0.1:1/eco", wait_s=0.2)
+
+    with pytest.raises(PermanentError) as caught:
+        lake.replace_day("predictions.demo", DAY, rows(1.0))
+    assert "segredo" not in str(caught.value)
+
+
+def test_an_earlier_snapshot_can_be_read(lake: Lake) -> None:
     lake.replace_day("predictions.demo", DAY, rows(1.0))
-    duckdb.connect(str(lake.raw_db)).close()
-    hasty = Lake(lake.root, wait_s=0.3)
+    before = lake.snapshots("eco")[0][0]
+    lake.replace_day("predictions.demo", DAY, rows(2.0, 3.0))
 
-    with holder(HOLD_FILE, getattr(lake, name)), pytest.raises(LakeBusy, match="held by another process"):
-        hasty.frame("SELECT 1")
+    assert list(lake.frame(f"SELECT value FROM predictions.demo AT (VERSION => {before})").value) == [1.0]
+    assert len(lake.frame("SELECT * FROM predictions.demo")) == 2
 
 
-@pytest.mark.parametrize("name", ["eco_db", "raw_db"])
-def test_a_reader_waits_for_another_process_that_writes(lake: Lake, name: str) -> None:
-    lake.replace_day("predictions.demo", DAY, rows(1.0))
-    duckdb.connect(str(lake.raw_db)).close()
+def test_compaction_keeps_every_row_and_deletes_what_nobody_needs(lake: Lake) -> None:
+    for number in range(6):
+        lake.replace_day("predictions.demo", date(2026, 10, number + 1), rows(float(number)))
+    lake.replace_day("predictions.demo", date(2026, 10, 1), rows(9.0))
+    before = len(list(lake.data("eco").rglob("*.parquet")))
 
-    with holder(HOLD_FILE, getattr(lake, name)) as process:
-        threading.Timer(0.3, let_go, [process]).start()
-        assert lake.frame("SELECT count(*) AS n FROM predictions.demo").n[0] == 1
+    counts = lake.compact(keep_days=0)["eco"]
+
+    assert counts["files_merged"] > 1
+    assert len(list(lake.data("eco").rglob("*.parquet"))) == before - counts["files_deleted"] + 1 < before
+    assert sorted(lake.frame("SELECT value FROM predictions.demo").value) == [1.0, 2.0, 3.0, 4.0, 5.0, 9.0]
+
+
+def test_a_lake_made_anew_under_the_same_name_is_not_mistaken_for_the_old_one(lake: Lake) -> None:
+    lake.replace_day("predictions.demo", DAY, rows(1.0, 2.0))
+    shutil.rmtree(lake.root)
+    lake.root.mkdir()
+
+    lake.replace_day("predictions.demo", DAY, rows(3.0))
+
+    assert len(lake.frame("SELECT * FROM predictions.demo")) == 1
 
 
 def test_a_day_replaced_twice_holds_the_last_rows_only(lake: Lake) -> None:
@@ -171,3 +258,12 @@ def test_a_writer_killed_again_and_again_leaves_a_whole_day(lake: Lake) -> None:
     found = lake.frame("SELECT count(*) AS n, count(DISTINCT subject) AS subjects, count(DISTINCT value) AS versions FROM predictions.demo")
 
     assert list(found.iloc[0]) == [500, 500, 1]
+
+
+def test_a_lake_whose_maker_was_killed_while_making_it_can_be_used(lake: Lake) -> None:
+    code = REPLACE_FOREVER.replace("while True", "print('ready', flush=True)\nwhile True")
+    for delay in (0.05, 0.2, 0.35, 0.5, 0.65):
+        with holder(code, lake.root):
+            threading.Event().wait(delay)
+
+    assert lake.replace_day("predictions.other", DAY, rows(1.0)) == 1

@@ -1,0 +1,70 @@
+"""Real servers on loopback, started for the tests and stopped after them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def postgres_binary(name: str) -> Path | None:
+    """A PostgreSQL program, on the PATH or where Debian keeps it."""
+    found = shutil.which(name)
+    places = [Path(found)] if found else sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
+    return places[0] if places else None
+
+
+@contextmanager
+def postgres(root: Path) -> Iterator[str]:
+    """An empty PostgreSQL server; gives the URL of its superuser. It refuses to run as root, so root lends it a user."""
+    initdb, server, port = postgres_binary("initdb"), postgres_binary("postgres"), free_port()
+    assert initdb
+    assert server
+    data = root / "pg"
+    data.mkdir()
+    user = None
+    if os.geteuid() == 0:
+        user = "postgres" if "postgres" in {entry.pw_name for entry in pwd.getpwall()} else "nobody"
+        shutil.chown(data, user)
+        for folder in (root, *root.parents):  # pytest's folders are closed to other users
+            if folder != Path("/") and folder.stat().st_uid == 0 and not folder.stat().st_mode & 1:
+                folder.chmod(folder.stat().st_mode | 0o011)
+    subprocess.run([initdb, "-D", data, "-U", "eco", "--auth=trust", "--no-sync"], check=True, capture_output=True, user=user, cwd="/")
+    options = ["-c", f"unix_socket_directories={data}", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    log = (root / "postgres.log").open("wb")
+    process = subprocess.Popen([server, "-D", data, "-p", str(port), *options], stdout=log, stderr=log, user=user, cwd="/")
+    try:
+        _wait_for(port, process)
+        yield f"postgresql://eco@127.0.0.1:{port}/postgres"
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+    import psycopg
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            psycopg.connect(f"postgresql://eco@127.0.0.1:{port}/postgres", connect_timeout=2).close()
+        except psycopg.OperationalError:
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, f"nothing answered on port {port}"
+            time.sleep(0.1)
+        else:
+            return
