@@ -66,7 +66,7 @@ def of_rows(db: duckdb.DuckDBPyConnection, contract: Contract, rows: pa.Table) -
 def _of_relation(contract: Contract, relation: str, present: dict[str, str]) -> Incoming:
     texts = ", ".join(f"{_as_text(name, kind)} AS {quoted(name)}" for name, kind in present.items())
     promised = {column.physical_name: column for column in contract.columns}
-    is_typed = all(_is_same(column, present.get(name, "")) for name, column in promised.items())
+    is_typed = all(_fits(column, present.get(name, "")) for name, column in promised.items())
     as_they_are = ", ".join(quoted(n) if n in promised else f"{_as_text(n, kind)} AS {quoted(n)}" for n, kind in present.items())
     typed = f"(SELECT {as_they_are} FROM {relation})"
     return _incoming(contract, f"(SELECT {texts} FROM {relation})", typed if is_typed else None, list(present))
@@ -103,7 +103,7 @@ def whole(column: Column) -> str:
     """SQL of a typed column that was read wider: the number, or an error where it has a fraction."""
     value = quoted(column.physical_name)
     if column.sql_type not in _READ_AS:
-        return value
+        return f"CAST({value} AS {column.sql_type})"
     return f"CASE WHEN {value} IS NULL OR {value} = trunc({value}) THEN CAST({value} AS {column.sql_type}) ELSE error('a fraction') END"
 
 
@@ -118,13 +118,14 @@ def _as_text(name: str, kind: str) -> str:
     return f"CAST({value} AS VARCHAR)"
 
 
-def _is_same(column: Column, kind: str) -> bool:
-    wanted = column.sql_type.replace(", ", ",")
-    return (
-        kind.replace(", ", ",") == wanted
-        or (wanted == "BIGINT" and kind == "INTEGER")
-        or (wanted == "TIMESTAMP" and kind == "TIMESTAMP_NS")
-    )
+def _fits(column: Column, kind: str) -> bool:
+    """Whether every value of a column of this type can be cast to the promised one without loss."""
+    wanted, given = column.sql_type.replace(" ", ""), kind.replace(" ", "")
+    if wanted.startswith("DECIMAL") and given.startswith("DECIMAL"):
+        (most, scale), (digits, places) = (tuple(int(n) for n in text[8:-1].split(",")) for text in (wanted, given))
+        return places == scale and digits <= most
+    narrower = {"BIGINT": ("INTEGER", "SMALLINT", "TINYINT"), "INTEGER": ("SMALLINT", "TINYINT"), "DOUBLE": ("FLOAT",)}
+    return given == wanted or given in narrower.get(wanted, ())
 
 
 def _parquet_columns(db: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ from eco_assets.aurion.drift import announced, fits_when_widened, refusal_of_mis
 from eco_assets.aurion.incoming import Incoming
 from eco_assets.aurion.loads import served_batches
 from eco_assets.aurion.upserts import newest_by_key
-from eco_assets.contracts.check import find_violations, literal, quoted, typed_rules, typed_select, unique_sets
+from eco_assets.contracts.check import find_violations, literal, pattern_rules, quoted, typed_rules, typed_select, unique_sets
 from eco_assets.contracts.contract import Contract
 from eco_assets.errors import DataRejected
 from eco_assets.lake import Lake
@@ -84,18 +84,23 @@ class Landing:
         return Landed(contract, landed, gone=tuple(sorted(gone)))
 
     def land_rows(
-        self, contract: Contract, rows: pa.Table, origin: str, *, source: str, cursor_from: str | None = None, cursor_to: str | None = None
+        self, contract: Contract, rows: pa.Table, origin: str, *, source: str, window: tuple[str | None, str | None] = (None, None)
     ) -> Batch:
-        """Validate rows that a connector read; `origin` says where they came from and makes them one batch together with their content."""
+        """Validate rows that a connector read, one row or more; `origin` says where they came from, `window` the cursor range.
+
+        The same rows may come twice with others in between, so they are a batch of their own each time, unless they were refused.
+        """
         import pyarrow.parquet as pq
 
         fingerprint = _rows_sha256(rows)
         batch_id = self._batch_id(contract, origin, fingerprint)
         known = self.batches.get(batch_id)
-        if known and self._is_kept(known, served_batches(self._lake, contract)):
+        if known and known.status == "quarantined":
             return known
+        if known:
+            batch_id = self._batch_id(contract, origin, f"{fingerprint} {_now()}")
         blank = Batch(batch_id, contract.table, origin, fingerprint, contract.version, "validated", 0, 0, (), _now())
-        blank = replace(blank, source=source, cursor_from=cursor_from, cursor_to=cursor_to)
+        blank = replace(blank, source=source, cursor_from=window[0], cursor_to=window[1])
         upserts, deletes = newest_by_key(contract, rows)
         if deletes.num_rows:
             self.deletes(blank).parent.mkdir(parents=True, exist_ok=True)
@@ -104,6 +109,13 @@ class Landing:
             return self.batches.save(blank)
         keep = self._quarantine(blank) / f"{batch_id}-rows.parquet"
         return self._judge(contract, blank, lambda db: arrivals.of_rows(db, contract, upserts), lambda: pq.write_table(rows, keep))
+
+    def reconcile(self, contract: Contract) -> None:
+        """Tell the register of batches that are in the lake, but whose process was killed before it could say so."""
+        served = served_batches(self._lake, contract)
+        for batch in self.batches.list(contract.table, "validated"):
+            if batch.batch_id in served:
+                self.batches.mark_loaded(batch)
 
     def refreshed(self, landed: Landed) -> Landed:
         """The same files with what the register says of them now; reads and hashes none of them again."""
@@ -214,6 +226,8 @@ def _at_once(db: duckdb.DuckDBPyConnection, contract: Contract, came: Incoming, 
         _copy(db, f"{typed_select(contract, arrivals.whole)}{_extras(came)}", rows, blank, target)
         written = f"read_parquet({literal(str(target))})"
         count = _count(db, f"SELECT count(*) FROM {written}")
+        if any(db.execute(f"SELECT 1 FROM {written} WHERE {rule} LIMIT 1").fetchone() for rule in pattern_rules(contract)):
+            return None
         for columns in unique_sets(contract):
             names = ", ".join(quoted(name) for name in columns)
             present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)

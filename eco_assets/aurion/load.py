@@ -15,10 +15,14 @@ from eco_assets.aurion.landing import Landed, Landing
 from eco_assets.aurion.loads import create_tables, record_cursor, record_load
 from eco_assets.contracts.check import literal, quoted
 from eco_assets.contracts.contract import Contract
+from eco_assets.errors import NotFound
 from eco_assets.lake import Lake
 
 if TYPE_CHECKING:
     import duckdb
+
+
+_MARKS = {"_eco_file": "VARCHAR", "_eco_row": "BIGINT", "_eco_batch": "VARCHAR", "_eco_loaded_at": "TIMESTAMP"}
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,12 @@ class Load:
 
 def load(lake: Lake, landing: Landing, sources: Iterable[Landed]) -> int:
     """Load what was validated and is not in the lake yet; returns the number of rows that became visible."""
-    waiting = [Load(landed.contract, [batch for batch in landed.batches if batch.status == "validated"]) for landed in sources]
-    return commit(lake, landing, [item for item in waiting if item.batches])
+    loads = []
+    for landed in sources:
+        waiting = [batch for batch in landed.batches if batch.status == "validated"]
+        if waiting or (landed.is_accepted and not _has_table(lake, landed.contract)):
+            loads.append(Load(landed.contract, waiting))
+    return commit(lake, landing, loads)
 
 
 def commit(lake: Lake, landing: Landing, loads: Sequence[Load]) -> int:
@@ -52,6 +60,7 @@ def commit(lake: Lake, landing: Landing, loads: Sequence[Load]) -> int:
 
 def _apply(db: duckdb.DuckDBPyConnection, landing: Landing, item: Load) -> None:
     create_tables(db)
+    _create(db, item.contract)
     for batch in item.batches:
         if batch.status == "validated":
             _add(db, landing, item.contract, batch)
@@ -103,15 +112,30 @@ def _repeats(db: duckdb.DuckDBPyConnection, contract: Contract, file: str) -> bo
     return bool(twice or db.execute(f"SELECT 1 FROM {contract.table} t WHERE {_is_in(contract, file)} LIMIT 1").fetchone())
 
 
-def _evolve(db: duckdb.DuckDBPyConnection, contract: Contract, file: str) -> None:
-    """Make the table, or give it the columns and the room that the file needs."""
+def _create(db: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    columns = {**{column.name: column.sql_type for column in contract.columns}, **_MARKS}
+    shape = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
     db.execute(f"CREATE SCHEMA IF NOT EXISTS {contract.domain}")
+    db.execute(f"CREATE TABLE IF NOT EXISTS {contract.table} ({shape})")
+
+
+def _evolve(db: duckdb.DuckDBPyConnection, contract: Contract, file: str) -> None:
+    """Give the table the columns and the room that the file needs."""
     wanted = {name: kind for name, kind, *_ in db.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()}
-    columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in wanted.items())
-    db.execute(f"CREATE TABLE IF NOT EXISTS {contract.table} ({columns})")
     present = {name: kind for name, kind, *_ in db.execute(f"DESCRIBE {contract.table}").fetchall()}
     for name, kind in wanted.items():
         if name not in present:
             db.execute(f"ALTER TABLE {contract.table} ADD COLUMN {quoted(name)} {kind}")
         elif (present[name], kind) == ("INTEGER", "BIGINT"):
             db.execute(f"ALTER TABLE {contract.table} ALTER COLUMN {quoted(name)} SET DATA TYPE BIGINT")
+
+
+def _has_table(lake: Lake, contract: Contract) -> bool:
+    import duckdb
+
+    try:
+        with lake.raw() as db:
+            db.execute(f"SELECT 1 FROM {contract.table} LIMIT 0")
+    except (NotFound, duckdb.CatalogException):
+        return False
+    return True

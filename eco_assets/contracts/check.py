@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from eco_assets.contracts.contract import Column, Contract
@@ -101,13 +101,22 @@ def _value_rules(contract: Contract, column: Column, present: str, value: str) -
 
 
 def typed_rules(contract: Contract, value: Callable[[Column], str]) -> list[str]:
-    """SQL conditions that are true for a row that breaks the contract, over typed columns; what concerns several rows is left out."""
+    """SQL conditions that are true for a row that breaks the contract, over typed columns.
+
+    Left out is what concerns several rows (`unique_sets`) and what is cheaper to ask of the written file (`pattern_rules`).
+    """
     found = []
     for column in contract.columns:
         if column.sql_type in _REAL:
             found.append(f"NOT isfinite({value(column)})")
-        found.extend(condition for _, _, condition in _value_rules(contract, column, value(column), value(column)))
+        plain = replace(column, pattern=None)
+        found.extend(condition for _, _, condition in _value_rules(contract, plain, value(column), value(column)))
     return found
+
+
+def pattern_rules(contract: Contract) -> list[str]:
+    """One condition a column with a pattern, over lake names; DuckDB asks it once a dictionary entry of a Parquet file, not once a row."""
+    return [f"NOT regexp_matches({quoted(c.name)}, {literal(c.pattern)})" for c in contract.columns if c.pattern]
 
 
 def unique_sets(contract: Contract) -> list[tuple[str, ...]]:

@@ -118,12 +118,19 @@ def test_the_cursor_moves_in_the_snapshot_that_shows_the_rows(shop: Shop) -> Non
     assert (old, rows) == ([('{"since": "2026-01-01"}',)], [(1,)])
 
 
-def test_the_same_rows_from_the_same_place_are_one_batch(shop: Shop) -> None:
-    first = shop.take(row(1, "10.00"))
-    again = shop.take(row(1, "10.00"))
+def test_a_row_that_goes_back_to_an_earlier_value_is_served_with_that_value(shop: Shop) -> None:
+    first = shop.take(row(1, "10.00"), at="all")
+    shop.take(row(1, "11.00"), at="all")
+    again = shop.take(row(1, "10.00"), at="all")
 
-    assert again.batch_id == first.batch_id
-    assert shop.rows("count(*)") == [(1,)]
+    assert again.batch_id != first.batch_id
+    assert shop.rows() == [(1, Decimal("10.00"))]
+
+
+def test_a_source_that_only_removed_leaves_an_empty_table(shop: Shop) -> None:
+    shop.take(row(1, "0.00", _eco_op="delete"))
+
+    assert shop.rows() == []
 
 
 def test_a_row_without_its_key_holds_the_batch_back_and_is_named(shop: Shop) -> None:
