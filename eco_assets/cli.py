@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from eco_assets import console
+from eco_assets.commands import lake
 from eco_assets.commands.shared import Agent, Day, Json, guarded, known_agent, quiet
 from eco_assets.commands.shared import platform as open_platform
 from eco_assets.day import standing_decisions
@@ -19,6 +20,7 @@ ledger_app = typer.Typer(no_args_is_help=True, help="The append-only record of d
 contracts_app = typer.Typer(no_args_is_help=True, help="Data contracts.")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(contracts_app, name="contracts")
+app.add_typer(lake.app, name="lake")
 
 
 @app.command()

@@ -22,6 +22,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.executions import execution_assets
     from eco_assets.defs.finops import finops_assets
     from eco_assets.defs.jobs import jobs
+    from eco_assets.defs.maintenance import compact_lake, compaction_schedule
     from eco_assets.defs.models import model_assets
     from eco_assets.defs.phd import phd_assets
     from eco_assets.defs.reports import report_assets
@@ -43,8 +44,8 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             *report_assets(),
         ],
         asset_checks=list(mart_checks()),
-        jobs=jobs(),
-        schedules=list(schedules()),
+        jobs=[*jobs(), compact_lake],
+        schedules=[*schedules(), compaction_schedule()],
         sensors=list(decision_sensors()),
         resources={"platform": PlatformResource(), "dbt": DbtResource(), **(resources or {})},
     )

@@ -10,6 +10,7 @@ import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from eco_assets.defs.jobs import MAIN, WEEKLY, agent_job, execution_job
+from eco_assets.defs.maintenance import compact_lake
 from eco_assets.defs.partitions import DAILY
 from eco_assets.platform import Platform
 from eco_assets.settings import AGENTS
@@ -73,9 +74,9 @@ def test_the_weekly_job_decides_nothing(repository: dg.RepositoryDefinition) -> 
     assert layers(built(repository, WEEKLY)) == {"raw", "staging", "features", "marts", "models", "predictions"}
 
 
-def test_a_daily_and_a_weekly_schedule_resolve_to_their_jobs(repository: dg.RepositoryDefinition) -> None:
+def test_every_schedule_resolves_to_its_job(repository: dg.RepositoryDefinition) -> None:
     jobs = {schedule.name: schedule.job_name for schedule in repository.schedule_defs}
-    assert jobs == {"daily": "decide", "weekly": WEEKLY}
+    assert jobs == {"daily": "decide", "weekly": WEEKLY, "compaction": "compact_lake"}
     for schedule in repository.schedule_defs:
         assert repository.has_job(schedule.job_name)
         assert schedule.execution_timezone == "America/Sao_Paulo"
@@ -96,6 +97,16 @@ def tick(repository: dg.RepositoryDefinition, schedule: str) -> ScheduleExecutio
         resources = {"platform": PlatformResource()}
         context = dg.build_schedule_context(instance, MONDAY, resources=resources, repository_def=repository)
         return repository.get_schedule_def(schedule).evaluate_tick(context)
+
+
+def test_compacting_keeps_what_is_served(platform: Platform) -> None:
+    platform.ingest("comercial")
+
+    result = compact_lake.execute_in_process(resources={"platform": PlatformResource.of(platform)})
+
+    assert result.success
+    with platform.lake.raw() as db:
+        assert db.execute("SELECT count(*) > 0 FROM comercial.leads").fetchall() == [(True,)]
 
 
 @pytest.mark.parametrize("name", ["daily", "weekly"])
