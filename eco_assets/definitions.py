@@ -18,6 +18,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The definitions; tests may put other resources in the place of ours."""
     from eco_assets.defs.aurion import aurion_assets
     from eco_assets.defs.checks import mart_checks
+    from eco_assets.defs.connections import connection_assets, connection_jobs
     from eco_assets.defs.decisions import decision_assets
     from eco_assets.defs.executions import execution_assets
     from eco_assets.defs.finops import finops_assets
@@ -28,13 +29,17 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.reports import report_assets
     from eco_assets.defs.schedules import schedules
     from eco_assets.defs.slo import slo_assets
+    from eco_assets.settings import Settings
     from resources.dbt import DbtResource
     from resources.platform import PlatformResource
     from sensors.decision_changes import decision_sensors
 
+    settings = Settings.from_env()
+    reading_jobs, reading_schedules = connection_jobs(settings)
     return dg.Definitions(
         assets=[
             *aurion_assets(),
+            *connection_assets(settings),
             *phd_assets(),
             *model_assets(),
             *decision_assets(),
@@ -44,8 +49,8 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             *report_assets(),
         ],
         asset_checks=list(mart_checks()),
-        jobs=[*jobs(), compact_lake],
-        schedules=[*schedules(), compaction_schedule()],
+        jobs=[*jobs(), *reading_jobs, compact_lake],
+        schedules=[*schedules(), *reading_schedules, compaction_schedule()],
         sensors=list(decision_sensors()),
         resources={"platform": PlatformResource(), "dbt": DbtResource(), **(resources or {})},
     )

@@ -5,6 +5,7 @@ Nothing is opened before it is used, and nothing is decided here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from functools import cached_property
@@ -88,6 +89,21 @@ class Platform:
         landed = [self.landing.land(contract) for contract in chosen]
         load(self.lake, self.landing, landed)
         return [self.landing.refreshed(source) for source in landed]
+
+    def sync(self, connection: str, tables: set[str] | None = None) -> Iterator[Landed]:
+        """Read a connection into the lake, a table at a time; `tables` limits it to those.
+
+        Raises:
+            NotFound, ConfigError: there is no such connection, or it is incomplete.
+            SourceRefused, SourceUnavailable: as its connector; what was committed before stays.
+        """
+        from eco_assets.aurion.connections import open_connector, read_connection
+        from eco_assets.aurion.sync import Source, sync
+
+        found = read_connection(self.settings.connections_root, connection)
+        chosen = [(stream, contract) for stream, contract in found.contracts() if tables is None or contract.table in tables]
+        connector = open_connector(connection, self.settings.connections_root, self.settings.runtimes)
+        return sync(self.lake, self.landing, Source(connection, connector, found.settled(), chosen))
 
     def business_date(self) -> date:
         """The last day of the live sources' accepted data: the day that is decided by default, and where recorded sources end.

@@ -60,3 +60,25 @@ def compact(
         return
     rows = [(name, *(what.values())) for name, what in counts.items()]
     console.table("Compaction", ("catalogue", "files merged", "snapshots expired", "files deleted"), rows)
+
+
+@app.command()
+@guarded
+def query(
+    sql: Annotated[str, typer.Argument(help="`marts.x`, `slo.y` or `raw.varejo.orders` in any SELECT of DuckDB.")], as_json: Json = False
+) -> None:
+    """Run a query on the lake, read-only."""
+    import duckdb
+
+    from eco_assets.errors import ConfigError
+
+    with platform().lake.connect() as db:
+        try:
+            found = db.execute(sql)
+        except duckdb.Error as error:
+            raise ConfigError(str(error)) from error
+        names, rows = [column[0] for column in found.description or []], found.fetchall()
+    if as_json:
+        console.as_json([dict(zip(names, row, strict=True)) for row in rows])
+        return
+    console.table(f"{len(rows)} row(s)", names, rows)

@@ -1,4 +1,4 @@
-"""Raw assets: one for each source contract, landed, checked and loaded a domain at a time.
+"""Raw assets: one for each contract of a file or stream source, landed, checked and loaded a domain at a time.
 
 A file that breaks its contract fails the blocking check `contract` of its asset, so nothing downstream runs in that run; what was
 accepted before stays in the lake. Reading and checking files is `eco_assets/aurion`'s.
@@ -14,6 +14,7 @@ from eco_assets.aurion.landing import Landed
 from eco_assets.contracts.contract import Contract, load_contracts
 from eco_assets.defs.describe import common
 from eco_assets.defs.measure import measured
+from eco_assets.settings import PROJECT_ROOT
 from resources.platform import PlatformResource
 
 CHECK = "contract"
@@ -38,7 +39,8 @@ def _source_spec(contract: Contract) -> dg.AssetSpec:
     )
 
 
-def _raw_spec(contract: Contract) -> dg.AssetSpec:
+def raw_spec(contract: Contract) -> dg.AssetSpec:
+    """The raw asset of a contract."""
     code = [_path(contract), "eco_assets/aurion", "eco_assets/contracts/check.py"]
     return dg.AssetSpec(
         raw_key(contract),
@@ -54,6 +56,12 @@ def _raw_spec(contract: Contract) -> dg.AssetSpec:
     )
 
 
+def contract_check(contract: Contract) -> dg.AssetCheckSpec:
+    """The blocking check that every batch holds its contract."""
+    said = f"Every batch of {contract.table} holds contract {contract.version}."
+    return dg.AssetCheckSpec(CHECK, asset=raw_key(contract), blocking=True, description=said)
+
+
 def _column(contract: Contract, number: int) -> dg.TableColumn:
     column = contract.columns[number]
     tags = {"classification": column.classification, **({"personal_data": ""} if column.is_personal else {})}
@@ -62,22 +70,16 @@ def _column(contract: Contract, number: int) -> dg.TableColumn:
 
 
 def _path(contract: Contract) -> str:
-    return f"eco_assets/contracts/sources/{contract.domain}/{contract.path.name}"
+    """The contract's file, below the project where it is part of it."""
+    is_ours = contract.path.is_relative_to(PROJECT_ROOT)
+    return contract.path.relative_to(PROJECT_ROOT).as_posix() if is_ours else contract.path.as_posix()
 
 
 def _domain_assets(domain: str, contracts: list[Contract]) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"aurion_{domain}",
-        specs=[_raw_spec(contract) for contract in contracts],
-        check_specs=[
-            dg.AssetCheckSpec(
-                CHECK,
-                asset=raw_key(contract),
-                blocking=True,
-                description=f"Every file of {contract.table} holds contract {contract.version}.",
-            )
-            for contract in contracts
-        ],
+        specs=[raw_spec(contract) for contract in contracts],
+        check_specs=[contract_check(contract) for contract in contracts],
         can_subset=True,
         pool="lake",
     )
@@ -87,34 +89,40 @@ def _domain_assets(domain: str, contracts: list[Contract]) -> dg.AssetsDefinitio
         with measured(engines, context, domain):
             ingested = engines.ingest(domain, chosen)
         for landed in ingested:
-            verdict = _verdict(landed)
-            if landed.is_accepted:
-                yield dg.MaterializeResult(
-                    asset_key=raw_key(landed.contract),
-                    metadata=_metadata(landed),
-                    data_version=dg.DataVersion(_data_version(landed)),
-                    check_results=[verdict],
-                )
-            else:
-                yield verdict
+            yield reported(landed)
 
     return ingest
 
 
+def reported(landed: Landed) -> dg.MaterializeResult | dg.AssetCheckResult:
+    """What Dagster is told of a source: a materialization with its verdict, or the verdict alone when it was refused."""
+    verdict = _verdict(landed)
+    if not landed.is_accepted:
+        return verdict
+    return dg.MaterializeResult(
+        asset_key=raw_key(landed.contract),
+        metadata=_metadata(landed),
+        data_version=dg.DataVersion(_data_version(landed)),
+        check_results=[verdict],
+    )
+
+
 def _verdict(landed: Landed) -> dg.AssetCheckResult:
     severity = dg.AssetCheckSeverity.WARN if landed.is_accepted else dg.AssetCheckSeverity.ERROR
-    reasons = "\n".join(f"- {reason}" for reason in landed.reasons[:50])
+    told = (*landed.reasons, *landed.changes)
+    reasons = "\n".join(f"- {reason}" for reason in told[:50])
     return dg.AssetCheckResult(
         asset_key=raw_key(landed.contract),
         check_name=CHECK,
-        passed=not landed.reasons,
+        passed=not told,
         severity=severity,
-        description=landed.reasons[0] if landed.reasons else f"{len(landed.batches)} file(s), every row holds the contract",
+        description=told[0] if told else f"{len(landed.batches)} batch(es), every row holds the contract",
         metadata={
             "files": len(landed.batches),
             "files_quarantined": len(landed.quarantined),
             "rows_quarantined": sum(batch.rejected for batch in landed.batches),
             "reasons": dg.MetadataValue.md(reasons or "none"),
+            "schema_changes": len(landed.changes),
             "contract_version": landed.contract.version,
         },
     )
@@ -126,6 +134,7 @@ def _metadata(landed: Landed) -> dict[str, int | dg.MetadataValue]:
         "files": len(landed.batches),
         "files_gone": dg.MetadataValue.text(", ".join(landed.gone) or "none"),
         "rows_quarantined": sum(batch.rejected for batch in landed.batches),
+        "bytes": sum(batch.bytes for batch in landed.batches),
         "batches": dg.MetadataValue.md("\n".join(f"- `{batch.batch_id}` {batch.file}: {batch.rows} rows" for batch in landed.batches[:50])),
     }
 
@@ -141,4 +150,4 @@ def aurion_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
     return [*(_source_spec(contract) for contract in contracts), *(_domain_assets(name, list(group)) for name, group in domains)]
 
 
-__all__ = ["CHECK", "aurion_assets", "raw_key", "source_key"]
+__all__ = ["CHECK", "aurion_assets", "contract_check", "raw_key", "raw_spec", "reported", "source_key"]

@@ -28,11 +28,16 @@ def _job(name: str, selection: dg.AssetSelection, description: str, agent: str =
 
 def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     """All jobs."""
-    everything = dg.AssetSelection.all()
+    everything = dg.AssetSelection.all() - dg.AssetSelection.groups("connections")
     acting = dg.AssetSelection.groups("executions", "finops", "slo", "reports")
     group_page = dg.AssetSelection.assets(["reports", "grupo", "daily_index"])
     every_agent = [
-        _job(agent_job(agent), dg.AssetSelection.tag("agent", agent), f"The {agent} agent for one day: raw data to report.", agent)
+        _job(
+            agent_job(agent),
+            dg.AssetSelection.tag("agent", agent) & everything,
+            f"The {agent} agent for one day: raw data to report.",
+            agent,
+        )
         for agent in AGENTS
     ]
     executions = [
