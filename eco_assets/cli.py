@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from eco_assets import console
-from eco_assets.commands import lake
+from eco_assets.commands import catalog, connectors, contracts, features, ingest, lake, quality, quarantine
 from eco_assets.commands.shared import Agent, Day, Json, guarded, known_agent, quiet
 from eco_assets.commands.shared import platform as open_platform
 from eco_assets.day import standing_decisions
@@ -17,10 +17,18 @@ from eco_assets.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 ledger_app = typer.Typer(no_args_is_help=True, help="The append-only record of decisions, executions, approvals and costs.")
-contracts_app = typer.Typer(no_args_is_help=True, help="Data contracts.")
 app.add_typer(ledger_app, name="ledger")
-app.add_typer(contracts_app, name="contracts")
-app.add_typer(lake.app, name="lake")
+for name, noun in {
+    "catalog": catalog,
+    "connectors": connectors,
+    "contracts": contracts,
+    "features": features,
+    "ingest": ingest,
+    "lake": lake,
+    "quality": quality,
+    "quarantine": quarantine,
+}.items():
+    app.add_typer(noun.app, name=name)
 
 
 @app.command()
@@ -197,16 +205,6 @@ def verify(as_json: Json = False) -> None:
     """Recompute the whole chain of the ledger."""
     head = open_platform().ledger.verify()
     console.as_json({"entries": head.seq, "head": head.hash}) if as_json else console.say(f"{head.seq} entries, unbroken; head {head.hash}")
-
-
-@contracts_app.command("dbt")
-@guarded
-def dbt_sources() -> None:
-    """Write the dbt sources from the contracts."""
-    from eco_assets.contracts.dbt_sources import write
-
-    is_changed = write(open_platform().dbt_project)
-    console.say("dbt_project/models/sources.yml written" if is_changed else "dbt_project/models/sources.yml is up to date")
 
 
 if __name__ == "__main__":

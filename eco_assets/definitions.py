@@ -17,21 +17,26 @@ def defs() -> dg.Definitions:
 def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The definitions; tests may put other resources in the place of ours."""
     from eco_assets.defs.aurion import aurion_assets
+    from eco_assets.defs.catalog import catalog, catalog_job, catalog_sensors
     from eco_assets.defs.checks import mart_checks
     from eco_assets.defs.connections import connection_assets, connection_jobs
     from eco_assets.defs.decisions import decision_assets
     from eco_assets.defs.executions import execution_assets
+    from eco_assets.defs.features import feature_assets
     from eco_assets.defs.finops import finops_assets
     from eco_assets.defs.jobs import jobs
     from eco_assets.defs.maintenance import compact_lake, compaction_schedule
     from eco_assets.defs.models import model_assets
     from eco_assets.defs.phd import phd_assets
+    from eco_assets.defs.quality import quality_checks
     from eco_assets.defs.reports import report_assets
     from eco_assets.defs.schedules import schedules
     from eco_assets.defs.slo import slo_assets
+    from eco_assets.defs.stream import arrival_jobs, stream_sources
     from eco_assets.settings import Settings
     from resources.dbt import DbtResource
     from resources.platform import PlatformResource
+    from sensors.arrivals import arrivals_sensors
     from sensors.decision_changes import decision_sensors
 
     settings = Settings.from_env()
@@ -39,6 +44,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *aurion_assets(),
+            *stream_sources(),
             *connection_assets(settings),
             *phd_assets(),
             *model_assets(),
@@ -47,10 +53,12 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             *finops_assets(),
             *slo_assets(),
             *report_assets(),
+            *feature_assets(),
+            catalog,
         ],
-        asset_checks=list(mart_checks()),
-        jobs=[*jobs(), *reading_jobs, compact_lake],
+        asset_checks=[*mart_checks(), *quality_checks()],
+        jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), compact_lake],
         schedules=[*schedules(), *reading_schedules, compaction_schedule()],
-        sensors=list(decision_sensors()),
+        sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors()],
         resources={"platform": PlatformResource(), "dbt": DbtResource(), **(resources or {})},
     )

@@ -33,6 +33,7 @@ class Settings(BaseModel):
         default=None, repr=False, description="Postgres connection of the lake's catalogue; else SQLite files."
     )
     connections: Path | None = Field(default=None, description="Folder of configured connections; `connections` in the home by default.")
+    redis_url: str | None = Field(default=None, repr=False, description="Redis that serves features; a SQLite file in the home by default.")
     lake_wait_s: float = Field(default=120.0, gt=0, description="Seconds to wait for another process that writes to the lake.")
     steps_slow_ms: int = Field(default=0, ge=0, description="Milliseconds to wait before each workflow step; for crash drills.")
 

@@ -15,12 +15,12 @@ CREATE TABLE IF NOT EXISTS batches (
   batch_id TEXT PRIMARY KEY, tbl TEXT NOT NULL, file TEXT NOT NULL, fingerprint TEXT NOT NULL, contract_version TEXT NOT NULL,
   status TEXT NOT NULL, rows INTEGER NOT NULL, rejected INTEGER NOT NULL, reasons TEXT NOT NULL, at TEXT NOT NULL,
   bytes INTEGER NOT NULL DEFAULT 0, changes TEXT NOT NULL DEFAULT '[]', source TEXT NOT NULL DEFAULT 'files',
-  cursor_from TEXT, cursor_to TEXT
+  cursor_from TEXT, cursor_to TEXT, replayed_as TEXT
 ) STRICT;
 """
 _COLUMNS = (
     "batch_id, tbl, file, fingerprint, contract_version, status, rows, rejected, reasons, at, "
-    "bytes, changes, source, cursor_from, cursor_to"
+    "bytes, changes, source, cursor_from, cursor_to, replayed_as"
 )
 
 
@@ -28,8 +28,9 @@ _COLUMNS = (
 class Batch:
     """One version of one file, or what a connector read in one go; `file` is the file or the cursor range.
 
-    `status`: `validated` (not in the lake yet), `loaded`, `replaced` by a newer one, or `quarantined`. `changes` says how the rows'
-    shape went beyond the contract in ways that hurt nobody. `bytes` is the size of the accepted rows as Parquet.
+    `status`: `validated` (not in the lake yet), `loaded`, `replaced` by a newer one, or `quarantined`; a person turns the last one into
+    `replayed` (`replayed_as` is the batch that holds the corrected rows) or `dropped`. `changes` says how the rows' shape went beyond the
+    contract in ways that hurt nobody. `bytes` is the size of the accepted rows as Parquet.
     """
 
     batch_id: str
@@ -47,6 +48,7 @@ class Batch:
     source: str = "files"
     cursor_from: str | None = None
     cursor_to: str | None = None
+    replayed_as: str | None = None
 
 
 class Batches:
@@ -64,6 +66,7 @@ class Batches:
                 "source TEXT NOT NULL DEFAULT 'files'",
                 "cursor_from TEXT",
                 "cursor_to TEXT",
+                "replayed_as TEXT",
             ):  # a register of an earlier version has fewer
                 if column.split()[0] not in known:
                     db.execute(f"ALTER TABLE batches ADD COLUMN {column}")

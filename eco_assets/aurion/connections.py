@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from eco_assets.aurion.connectors.protocol import Connector, Spec, Stream
-from eco_assets.contracts.contract import Contract, read_contract
 from eco_assets.aurion.drafts import draft, identifier
+from eco_assets.contracts.contract import Contract, read_contract
 from eco_assets.errors import ConfigError, ContractError, NotFound
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+Correct = Callable[["duckdb.DuckDBPyConnection"], None]
+
 
 @dataclass(frozen=True)
 class Landed:
@@ -94,8 +96,8 @@ class Landing:
 
         fingerprint = _rows_sha256(rows)
         batch_id = self._batch_id(contract, origin, fingerprint)
-        known = self.batches.get(batch_id)
-        if known and known.status == "quarantined":
+        known = self._settled(batch_id)
+        if known and (known.status in ("quarantined", "dropped") or known.batch_id != batch_id):
             return known
         if known:
             batch_id = self._batch_id(contract, origin, f"{fingerprint} {_now()}")
@@ -109,6 +111,39 @@ class Landing:
             return self.batches.save(blank)
         keep = self._quarantine(blank) / f"{batch_id}-rows.parquet"
         return self._judge(contract, blank, lambda db: arrivals.of_rows(db, contract, upserts), lambda: pq.write_table(rows, keep))
+
+    def land_corrected(
+        self,
+        contract: Contract,
+        refused: Batch,
+        fingerprint: str,
+        arrive: Callable[[duckdb.DuckDBPyConnection], Incoming],
+        correct: Correct,
+    ) -> Batch:
+        """Validate a refused batch as a person corrected it; `correct` changes the table `incoming`.
+
+        Raises:
+            DataRejected: it still breaks the contract. Nothing is remembered of it then.
+        """
+        import duckdb
+
+        batch_id = self._batch_id(contract, refused.file, fingerprint)
+        known = self.batches.get(batch_id)
+        if known and self._is_kept(known, served_batches(self._lake, contract)):
+            return known
+        blank = replace(refused, batch_id=batch_id, fingerprint=fingerprint, contract_version=contract.version, status="validated")
+        blank = replace(blank, rows=0, rejected=0, reasons=(), changes=(), at=_now(), replayed_as=None)
+        target = self.parquet(blank)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(config={"temp_directory": str(self._lake.root / "tmp")}) as db:
+            came = arrive(db)
+            if came.missing:
+                raise DataRejected(refusal_of_missing(contract, came))
+            judged = self._row_by_row(db, contract, came, blank, target, correct)
+        if judged.status == "quarantined":
+            (self._quarantine(blank) / f"{batch_id}.parquet").unlink(missing_ok=True)
+            raise DataRejected("; ".join(judged.reasons))
+        return self.batches.save(judged)
 
     def reconcile(self, contract: Contract) -> None:
         """Tell the register of batches that are in the lake, but whose process was killed before it could say so."""
@@ -134,9 +169,14 @@ class Landing:
         digest = hashlib.sha256(contract.path.read_bytes()).hexdigest()
         return hashlib.sha256(f"{contract.table}|{origin}|{fingerprint}|{digest}".encode()).hexdigest()[:16]
 
+    def _settled(self, batch_id: str) -> Batch | None:
+        """What the register says of an arrival; of one that a person corrected, what was loaded in its place."""
+        known = self.batches.get(batch_id)
+        return (self.batches.get(known.replayed_as) if known.replayed_as else None) or known if known else None
+
     def _is_kept(self, batch: Batch, served: frozenset[str]) -> bool:
         """True when a batch needs no second look: it was refused, is in the lake, or waits to be loaded."""
-        if batch.status == "quarantined" or batch.batch_id in served:
+        if batch.status in ("quarantined", "dropped") or batch.batch_id in served:
             return True
         return batch.status == "validated" and (
             self.parquet(batch).exists() or (batch.rows == 0 and batch.source not in ("files", "inbox"))
@@ -146,9 +186,9 @@ class Landing:
         file = path.relative_to(root).as_posix()
         fingerprint = _sha256(path)
         batch_id = self._batch_id(contract, file, fingerprint)
-        known = self.batches.get(batch_id)
+        known = self._settled(batch_id)
         if known and self._is_kept(known, served):
-            is_unmarked = batch_id in served and known.status != "loaded"  # killed after the commit, before the register knew of it
+            is_unmarked = known.batch_id in served and known.status != "loaded"  # killed after the commit, before the register knew of it
             return self.batches.mark_loaded(known) if is_unmarked else known
         blank = Batch(batch_id, contract.table, file, fingerprint, contract.version, "validated", 0, 0, (), _now(), source=contract.server)
         return self._judge(contract, blank, lambda db: arrivals.of_file(db, contract, path), lambda: self._keep_copy(path, blank))
@@ -174,9 +214,18 @@ class Landing:
             keep()
         return self.batches.save(judged)
 
-    def _row_by_row(self, db: duckdb.DuckDBPyConnection, contract: Contract, came: Incoming, blank: Batch, target: Path) -> Batch:
+    def _row_by_row(
+        self,
+        db: duckdb.DuckDBPyConnection,
+        contract: Contract,
+        came: Incoming,
+        blank: Batch,
+        target: Path,
+        correct: Correct = lambda _: None,
+    ) -> Batch:
         """Find every row that breaks the contract. Slow, and says file, row and column."""
         _load_texts(db, contract, came)
+        correct(db)
         rows = _count(db, "SELECT count(*) FROM incoming")
         if rows == 0:
             raise DataRejected("the file has a header but no row; send it again with its content")

@@ -147,7 +147,7 @@ def aurion_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Source specs and one multi-asset a domain."""
     contracts = load_contracts()
     domains = groupby(contracts, key=lambda contract: contract.domain)
-    return [*(_source_spec(contract) for contract in contracts), *(_domain_assets(name, list(group)) for name, group in domains)]
+    return [*(_source_spec(contract) for contract in contracts if contract.server == "files"), *(_domain_assets(name, list(group)) for name, group in domains)]
 
 
 __all__ = ["CHECK", "aurion_assets", "contract_check", "raw_key", "raw_spec", "reported", "source_key"]

@@ -28,7 +28,7 @@ def _job(name: str, selection: dg.AssetSelection, description: str, agent: str =
 
 def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     """All jobs."""
-    everything = dg.AssetSelection.all() - dg.AssetSelection.groups("connections")
+    everything = dg.AssetSelection.all() - dg.AssetSelection.groups("connections", "catalog")
     acting = dg.AssetSelection.groups("executions", "finops", "slo", "reports")
     group_page = dg.AssetSelection.assets(["reports", "grupo", "daily_index"])
     every_agent = [
@@ -52,7 +52,7 @@ def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     return [
         _job(MAIN, everything, "Everything for one day: raw data to audited report."),
         _job("decide", everything - acting, "Raw data to decisions for one day; sensors carry the decisions out."),
-        _job(WEEKLY, dg.AssetSelection.groups("aurion", "phd", "models"), "Data and models anew, as of the last business day."),
+        _job(WEEKLY, dg.AssetSelection.groups("aurion", "phd", "models", "feature_store"), "Data and models anew, as of the last business day."),
         *every_agent,
         *executions,
     ]

@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from eco_assets.defs.describe import day_of
+from eco_assets.defs.lineage import with_column_lineage
 from eco_assets.defs.measure import measured
 from eco_assets.defs.partitions import DAILY
 from eco_assets.settings import AGENTS
@@ -71,7 +72,7 @@ def _agent_assets(domain: str) -> dg.AssetsDefinition:
         engines = platform.get()
         days = {"as_of": day_of(context).isoformat(), "anchor": engines.business_date().isoformat()}
         with measured(engines, context, domain), engines.lake.writing():
-            yield from dbt.build(context, translator, days, engines.lake)
+            yield from with_column_lineage(context, dbt.build(context, translator, days, engines.lake), engines.settings.home)
 
     return build
 
