@@ -38,6 +38,7 @@ def run(agent: Agent = None, day: Day = None, as_json: Json = False) -> None:
     started, platform, chosen = time.perf_counter(), open_platform(), known_agent(agent)
     os.environ.setdefault("DAGSTER_HOME", str(platform.settings.dagster_home))
     with quiet():
+        from eco_assets.catalog.build import build_catalog
         from eco_assets.defs.inprocess import instance, run_job
         from eco_assets.defs.jobs import MAIN, agent_job
         from eco_assets.summary import summary
@@ -50,6 +51,7 @@ def run(agent: Agent = None, day: Day = None, as_json: Json = False) -> None:
         with instance(platform.settings.dagster_home) as opened:
             outcome = run_job(platform, job, as_of, opened, report=(lambda *_: None) if as_json else console.progress)
         found = summary(platform, as_of)
+        build_catalog(platform)  # the daemon's sensors do this after a run; here is no daemon
     wall = time.perf_counter() - started
     if as_json:
         console.as_json(

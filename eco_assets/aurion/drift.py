@@ -27,6 +27,7 @@ def announced(contract: Contract, came: Incoming, wider: Contract | None = None)
     """Compatible drift, in words."""
     version = next_version(contract, "minor")
     found = [f"column {name} is new: kept as text until contract {version} names it" for name in came.extra]
+    found += [f"column {name} is optional and was never delivered: it stays empty" for name in came.missing]
     for old, new in zip(contract.columns, (wider or contract).columns, strict=True):
         if old.sql_type != new.sql_type:
             found.append(
@@ -35,9 +36,9 @@ def announced(contract: Contract, came: Incoming, wider: Contract | None = None)
     return tuple(found)
 
 
-def refusal_of_missing(contract: Contract, came: Incoming) -> str:
-    """Why a batch without some promised columns is refused."""
-    names = ", ".join(came.missing)
+def refusal_of_missing(contract: Contract, came: Incoming, lost: Sequence[str]) -> str:
+    """Why a batch that lacks promised columns is refused; `lost` are those that it cannot do without."""
+    names = ", ".join(lost)
     if len(came.missing) == len(contract.columns):  # what stands there instead may be a row of personal data: it is not shown
         return f"column {names} is missing: the first line is not the header of {contract.table}; send it with its header"
     return (

@@ -66,7 +66,7 @@ def of_rows(db: duckdb.DuckDBPyConnection, contract: Contract, rows: pa.Table) -
 def _of_relation(contract: Contract, relation: str, present: dict[str, str]) -> Incoming:
     texts = ", ".join(f"{_as_text(name, kind)} AS {quoted(name)}" for name, kind in present.items())
     promised = {column.physical_name: column for column in contract.columns}
-    is_typed = all(_fits(column, present.get(name, "")) for name, column in promised.items())
+    is_typed = all(_fits(column, present[name]) for name, column in promised.items() if name in present)
     as_they_are = ", ".join(quoted(n) if n in promised else f"{_as_text(n, kind)} AS {quoted(n)}" for n, kind in present.items())
     typed = f"(SELECT {as_they_are} FROM {relation})"
     return _incoming(contract, f"(SELECT {texts} FROM {relation})", typed if is_typed else None, list(present))
@@ -82,7 +82,19 @@ def _incoming(contract: Contract, texts: str, typed: str | None, present: list[s
             f"column {', '.join(clash or extra)} has a name that is taken, upper and lower case aside; rename it in the source"
         )
     missing = tuple(column.physical_name for column in contract.columns if column.physical_name not in present)
-    return Incoming(texts, typed if not missing else None, extra, missing, tuple(present))
+    return Incoming(texts, typed, extra, missing, tuple(present))
+
+
+def without(came: Incoming, contract: Contract) -> Incoming:
+    """The arrival with every promised column that is not there as an empty one."""
+    columns = [column for column in contract.columns if column.physical_name in came.missing]
+    empty = "".join(f", NULL::VARCHAR AS {quoted(column.physical_name)}" for column in columns)
+    typed = "".join(f", NULL::{_read_as(column)} AS {quoted(column.physical_name)}" for column in columns)
+    return replace(
+        came,
+        texts=f"(SELECT *{empty} FROM {came.texts})",
+        typed=f"(SELECT *{typed} FROM {came.typed})" if came.typed is not None else None,
+    )
 
 
 def _csv(contract: Contract, path: Path, present: list[str], types: dict[str, str] | None = None) -> str:

@@ -136,9 +136,7 @@ class Landing:
         target = self.parquet(blank)
         target.parent.mkdir(parents=True, exist_ok=True)
         with duckdb.connect(config={"temp_directory": str(self._lake.root / "tmp")}) as db:
-            came = arrive(db)
-            if came.missing:
-                raise DataRejected(refusal_of_missing(contract, came))
+            came = self._complete(contract, arrive(db))
             judged = self._row_by_row(db, contract, came, blank, target, correct)
         if judged.status == "quarantined":
             (self._quarantine(blank) / f"{batch_id}.parquet").unlink(missing_ok=True)
@@ -203,9 +201,7 @@ class Landing:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with duckdb.connect(config={"temp_directory": str(self._lake.root / "tmp")}) as db:
-                came = arrive(db)
-                if came.missing:
-                    raise DataRejected(refusal_of_missing(contract, came))  # noqa: TRY301 -- refused like everything below
+                came = self._complete(contract, arrive(db))
                 judged = _at_once(db, contract, came, blank, target) or self._row_by_row(db, contract, came, blank, target)
         except DataRejected as error:
             keep()
@@ -213,6 +209,29 @@ class Landing:
         if judged.status == "quarantined":
             keep()
         return self.batches.save(judged)
+
+    def _complete(self, contract: Contract, came: Incoming) -> Incoming:
+        """The arrival with optional columns that were never delivered as empty ones. Raises `DataRejected` where others are missing."""
+        if not came.missing:
+            return came
+        absent = [column for column in contract.columns if column.physical_name in came.missing]
+        is_headless = len(absent) == len(contract.columns)
+        lost = [
+            c.physical_name for c in absent if is_headless or c.is_required or c.name in contract.key or self._was_delivered(contract, c)
+        ]
+        if lost:
+            raise DataRejected(refusal_of_missing(contract, came, lost))
+        return arrivals.without(came, contract)
+
+    def _was_delivered(self, contract: Contract, column: Column) -> bool:
+        import duckdb
+
+        try:
+            with self._lake.raw() as db:
+                query = f"SELECT 1 FROM {contract.table} WHERE {quoted(column.name)} IS NOT NULL LIMIT 1"
+                return db.execute(query).fetchone() is not None
+        except (NotFound, duckdb.CatalogException, duckdb.BinderException):  # no such table or column yet
+            return False
 
     def _row_by_row(
         self,

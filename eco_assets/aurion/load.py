@@ -14,6 +14,7 @@ from eco_assets.aurion.batches import Batch
 from eco_assets.aurion.landing import Landed, Landing
 from eco_assets.aurion.loads import create_tables, record_cursor, record_load
 from eco_assets.contracts.check import literal, quoted
+from eco_assets.contracts.compat import refresh_views
 from eco_assets.contracts.contract import Contract
 from eco_assets.errors import NotFound
 from eco_assets.lake import Lake
@@ -65,6 +66,7 @@ def _apply(db: duckdb.DuckDBPyConnection, landing: Landing, item: Load) -> None:
         if batch.status == "validated":
             _add(db, landing, item.contract, batch)
         record_load(db, batch)
+    refresh_views(db, item.contract)
     for (source, stream), state in item.cursors.items():
         record_cursor(db, source, stream, state, item.batches[-1].batch_id if item.batches else "")
 

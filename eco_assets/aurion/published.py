@@ -27,6 +27,8 @@ _TABLES = (
 def publish(quarantine: Quarantine) -> int:
     """Bring the tables up to date; returns the number of batches that changed, and writes nothing when none did."""
     now = {held.batch.batch_id: held for held in quarantine.held(everything=True)}
+    if not now:  # nothing was ever held back, so the lake need not be asked
+        return 0
     before = _published(quarantine)
     changed = [held for identity, held in now.items() if before.get(identity) != _line(held)]
     gone = sorted(set(before) - set(now))

@@ -103,11 +103,22 @@ def _rows(quarantine: Quarantine, held: Held, by: str, why: str) -> Replayed:
 
 def _whole(quarantine: Quarantine, held: Held, by: str, why: str) -> Replayed:
     batch, contract = held.batch, quarantine.contract(held.batch)
-    done = quarantine.landing.batches.get(batch.replayed_as) if batch.replayed_as else None
-    if done is not None:
-        if done.status != "loaded":
-            raise DataRejected(f"a newer delivery of {batch.file} is served: there is nothing to replay")
-        return Replayed(0, done.rejected, done.batch_id)
+    landed = quarantine.landing.batches.get(batch.replayed_as) if batch.replayed_as else None
+    if landed is not None and landed.status not in ("validated", "loaded"):
+        raise DataRejected(f"a newer delivery of {batch.file} is served: there is nothing to replay")
+    is_done = landed is not None and landed.status == "loaded"
+    if landed is None:
+        landed = _landed(quarantine, contract, batch)
+        # From here on an ingestion takes the corrected batch for the file, so a kill before the commit below leaves it to that.
+        quarantine.landing.batches.save(replace(batch, status="replayed", replayed_as=landed.batch_id))
+    if landed.status != "loaded":
+        commit(quarantine.lake, quarantine.landing, [Load(contract, [landed])])
+    quarantine.edits.conclude(Outcome(batch.batch_id, "replayed", landed.rows, landed.batch_id, by, why, _now()))
+    return Replayed(0 if is_done else landed.rows, landed.rejected, landed.batch_id)
+
+
+def _landed(quarantine: Quarantine, contract: Contract, batch: Batch) -> Batch:
+    """A refused batch as it was corrected, held against its contract and not loaded yet."""
     edits = quarantine.edits.of(batch)
     cells, out, copy = standing(edits)
     if not edits:
@@ -128,12 +139,8 @@ def _whole(quarantine: Quarantine, held: Held, by: str, why: str) -> Replayed:
     landed = quarantine.landing.land_corrected(
         contract, batch, fingerprint, lambda db: _arrival(db, quarantine, batch, contract, copy), correct
     )
-    if landed.status != "loaded":
-        _keep_deletes(quarantine, contract, batch, landed)
-        commit(quarantine.lake, quarantine.landing, [Load(contract, [landed])])
-    quarantine.landing.batches.save(replace(batch, status="replayed", replayed_as=landed.batch_id))
-    quarantine.edits.conclude(Outcome(batch.batch_id, "replayed", landed.rows, landed.batch_id, by, why, _now()))
-    return Replayed(landed.rows, landed.rejected, landed.batch_id)
+    _keep_deletes(quarantine, contract, batch, landed)
+    return landed
 
 
 def _read_rows(db: duckdb.DuckDBPyConnection, quarantine: Quarantine, batch: Batch) -> None:

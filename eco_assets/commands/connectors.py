@@ -64,7 +64,7 @@ def show(name: str, as_json: Json = False) -> None:
     console.table(name, ("", ""), [(key, value) for key, value in entry.row().items() if key != "name"])
     secrets, required = Spec(schema).secrets, schema.get("required", [])
     rows = [
-        (key, prop.get("type", "one of several"), key in required, key in secrets, str(prop.get("description", ""))[:80])
+        (key, _kind(prop), key in required, key in secrets, str(prop.get("description", ""))[:80])
         for key, prop in schema.get("properties", {}).items()
     ]
     console.table("Configuration", ("property", "type", "required", "secret", "description"), rows)
@@ -163,6 +163,11 @@ def sweep(
     runtimes = Settings.from_env().runtimes
     for one in swept(runtimes, shard=shard, only=only, again=again, retry=retry, highest=level, pause_s=pause):
         console.say(f"{one.name}: level {one.level}, {one.outcome}")
+
+
+def _kind(prop: Mapping[str, Any]) -> str:
+    kinds = prop.get("type", "one of several")
+    return kinds if isinstance(kinds, str) else " or ".join(kind for kind in kinds if kind != "null")
 
 
 def _connector_of(name: str) -> tuple[Any, Any]:

@@ -34,8 +34,8 @@ def loads(
     table: Annotated[str | None, typer.Option(help="`domain.entity`; all by default.")] = None, limit: Limit = 20, as_json: Json = False
 ) -> None:
     """Newest loads: which file or cursor range became which rows, when."""
-    query = """SELECT load_id, source, tbl, origin, cursor_from, cursor_to, rows, bytes, rejected, contract_version, schema_changes, loaded_at
-               FROM aurion.loads WHERE coalesce(tbl = $tbl, true) ORDER BY loaded_at DESC, load_id LIMIT $limit"""
+    query = """SELECT load_id, source, tbl, origin, cursor_from, cursor_to, rows, bytes, rejected, contract_version,
+                 schema_changes, loaded_at FROM aurion.loads WHERE coalesce(tbl = $tbl, true) ORDER BY loaded_at DESC, load_id LIMIT $limit"""
     with platform().lake.raw() as db:
         found = db.execute(query, {"tbl": table, "limit": limit})
         names = [column[0] for column in found.description]

@@ -43,7 +43,7 @@ def check(table: Table = None, day: Day = None, everything: Annotated[bool, type
         ]
         silent = sum(not finding.is_judged for finding in found)
         title = f"{len(found)} rules, {len(broken)} broken, {silent} not judged for lack of history or of a table"
-        console.table(title, ("", "table", "check", "finding", "wanted"), rows)
+        console.table(title, ("", "table", "check", "finding", "wanted"), rows) if rows else console.say(title)
     if any(finding.is_blocking for finding in broken):
         raise typer.Exit(1)
 

@@ -36,7 +36,10 @@ def listed(
         console.as_json([_plain(held) for held in found])
         return
     rows = [(h.batch.batch_id[:8], h.batch.table, h.batch.file, _what(h), h.status, (*h.batch.reasons, "")[0]) for h in found]
-    console.table(f"{len(found)} batch(es)", ("batch", "table", "file", "held back", "status", "why"), rows)
+    if rows:
+        console.table(f"{len(found)} batch(es)", ("batch", "table", "file", "held back", "status", "why"), rows)
+    else:
+        console.say("nothing is held back")
 
 
 @app.command()

@@ -6,6 +6,7 @@ accepted before stays in the lake. Reading and checking files is `eco_assets/aur
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import groupby
 
 import dagster as dg
@@ -13,7 +14,10 @@ import dagster as dg
 from eco_assets.aurion.landing import Landed
 from eco_assets.contracts.contract import Contract, load_contracts
 from eco_assets.defs.describe import common
+from eco_assets.defs.lineage import COLUMN_LINEAGE, raw_lineage
 from eco_assets.defs.measure import measured
+from eco_assets.lineage.tell import tell_loads
+from eco_assets.platform import Platform
 from eco_assets.settings import PROJECT_ROOT
 from resources.platform import PlatformResource
 
@@ -86,12 +90,20 @@ def _domain_assets(domain: str, contracts: list[Contract]) -> dg.AssetsDefinitio
     def ingest(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         chosen = [contract for contract in contracts if raw_key(contract) in context.selected_asset_keys]
         engines = platform.get()
+        began = _earliest(engines)
         with measured(engines, context, domain):
             ingested = engines.ingest(domain, chosen)
+        tell_loads(engines.settings.home, ingested, began)
         for landed in ingested:
             yield reported(landed)
 
     return ingest
+
+
+def _earliest(engines: Platform) -> datetime:
+    """When the oldest batch was judged that is not loaded yet: the business day is asked for before the sources are loaded."""
+    waiting = [datetime.fromisoformat(batch.at).replace(tzinfo=UTC) for batch in engines.landing.batches.list(status="validated")]
+    return min([datetime.now(UTC), *waiting])
 
 
 def reported(landed: Landed) -> dg.MaterializeResult | dg.AssetCheckResult:
@@ -131,6 +143,7 @@ def _verdict(landed: Landed) -> dg.AssetCheckResult:
 def _metadata(landed: Landed) -> dict[str, int | dg.MetadataValue]:
     return {
         "dagster/row_count": sum(batch.rows for batch in landed.batches),
+        COLUMN_LINEAGE: dg.MetadataValue.column_lineage(raw_lineage(landed.contract)),
         "files": len(landed.batches),
         "files_gone": dg.MetadataValue.text(", ".join(landed.gone) or "none"),
         "rows_quarantined": sum(batch.rejected for batch in landed.batches),
@@ -147,7 +160,10 @@ def aurion_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Source specs and one multi-asset a domain."""
     contracts = load_contracts()
     domains = groupby(contracts, key=lambda contract: contract.domain)
-    return [*(_source_spec(contract) for contract in contracts if contract.server == "files"), *(_domain_assets(name, list(group)) for name, group in domains)]
+    return [
+        *(_source_spec(contract) for contract in contracts if contract.server == "files"),
+        *(_domain_assets(name, list(group)) for name, group in domains),
+    ]
 
 
 __all__ = ["CHECK", "aurion_assets", "contract_check", "raw_key", "raw_spec", "reported", "source_key"]

@@ -4,12 +4,14 @@ A source that does not answer fails its own step and is tried again; it never ho
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from eco_assets.aurion.connections import Connection, connections
 from eco_assets.defs.aurion import contract_check, raw_key, raw_spec, reported, source_key
 from eco_assets.errors import TransientError
+from eco_assets.lineage.tell import tell_loads
 from eco_assets.settings import Settings
 from resources.platform import PlatformResource
 
@@ -71,8 +73,10 @@ def _assets(connection: Connection) -> dg.AssetsDefinition:
     )
     def read(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         chosen = {contract.table for contract in contracts if raw_key(contract) in context.selected_asset_keys}
+        engines, began = platform.get(), datetime.now(UTC)
         try:
-            for landed in platform.get().sync(connection.name, chosen):
+            for landed in engines.sync(connection.name, chosen):
+                tell_loads(engines.settings.home, [landed], began)
                 yield reported(landed)
         except TransientError:
             raise  # the retry policy tries again

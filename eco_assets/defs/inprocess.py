@@ -25,6 +25,7 @@ LAYERS = {
     "phd": "phd",
     "models": "models",
     "predictions": "models",
+    "feature_store": "features",
     "decisions": "decisions",
     "executions": "executions",
     "finops": "finops",

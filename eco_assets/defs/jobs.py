@@ -52,7 +52,11 @@ def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     return [
         _job(MAIN, everything, "Everything for one day: raw data to audited report."),
         _job("decide", everything - acting, "Raw data to decisions for one day; sensors carry the decisions out."),
-        _job(WEEKLY, dg.AssetSelection.groups("aurion", "phd", "models", "feature_store"), "Data and models anew, as of the last business day."),
+        _job(
+            WEEKLY,
+            dg.AssetSelection.groups("aurion", "phd", "models", "feature_store"),
+            "Data and models anew, as of the last business day.",
+        ),
         *every_agent,
         *executions,
     ]

@@ -26,7 +26,9 @@ def other() -> None:
 
 
 def test_the_catalogue_is_built_by_a_job_of_its_own(platform: Platform) -> None:
-    defs = dg.Definitions(assets=[catalog], jobs=[catalog_job()], sensors=list(catalog_sensors()), resources={"platform": PlatformResource.of(platform)})
+    defs = dg.Definitions(
+        assets=[catalog], jobs=[catalog_job()], sensors=list(catalog_sensors()), resources={"platform": PlatformResource.of(platform)}
+    )
 
     result = defs.resolve_job_def(JOB).execute_in_process()
     metadata = result.asset_materializations_for_node("reports__grupo__catalog")[0].metadata

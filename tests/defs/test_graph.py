@@ -11,6 +11,8 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph, Asset
 
 from eco_assets.aurion.expectations import SUITES
 from eco_assets.contracts.contract import load_contracts
+from eco_assets.defs.catalog import GROUP as CATALOG
+from eco_assets.defs.catalog import KEY as CATALOG_KEY
 from eco_assets.defs.decisions import decision_key
 from eco_assets.defs.partitions import DAILY
 from eco_assets.defs.phd import model_key
@@ -33,8 +35,9 @@ LAYERS = {
     "finops": "finops",
     "slo": "slo",
     "reports": "reports",
+    "feature_store": "feature_store",
 }
-DAILY_LAYERS = {"marts", "models", "predictions", "decisions", "executions", "finops", "slo", "reports"}
+DAILY_LAYERS = {"feature_store", "marts", "models", "predictions", "decisions", "executions", "finops", "slo", "reports"}
 RAW_SQL = "#### Raw SQL:"  # dagster-dbt adds it to a model's own words
 
 
@@ -57,11 +60,12 @@ def faults(node: AssetNode) -> Iterator[str]:
         yield f"owners {node.owners}"
     if not node.kinds:
         yield "no kind"
-    if node.group_name != LAYERS.get(first):
+    group = CATALOG if node.key == CATALOG_KEY else LAYERS.get(first)
+    if node.group_name != group:
         yield f"group {node.group_name}"
     if node.tags.get("agent") != agent:
         yield f"agent tag {node.tags.get('agent')}"
-    if node.tags.get("layer") not in (first, LAYERS.get(first)):
+    if node.tags.get("layer") not in (first, group):
         yield f"layer tag {node.tags.get('layer')}"
     if len(words) < 15 or not words.endswith("."):
         yield f"description {words!r}"
@@ -164,7 +168,7 @@ def test_every_report_leads_back_to_the_files_of_its_agent(graph: AssetGraph, ag
     assert len(reports) == 2
     for report in reports:
         behind = ancestors(graph, report)
-        assert {key.path[0] for key in behind} >= set(LAYERS) - {"finops", "slo", "reports"}
+        assert {key.path[0] for key in behind} >= set(LAYERS) - {"finops", "slo", "reports", "feature_store"}
         assert any(key.path[:2] == ["source", agent] for key in behind)
 
 
@@ -194,5 +198,5 @@ def test_no_step_works_for_two_agents(definitions: dg.Definitions) -> None:
 
 def test_daily_data_is_partitioned_by_day_and_nothing_else_is(graph: AssetGraph) -> None:
     for node in graph.asset_nodes:
-        expected = DAILY if node.key.path[0] in DAILY_LAYERS else None
+        expected = DAILY if node.key.path[0] in DAILY_LAYERS and node.key != CATALOG_KEY else None
         assert node.partitions_def == expected, node.key.to_user_string()

@@ -14,6 +14,7 @@ from eco_assets.settings import PROJECT_ROOT
 HEAVY = ("mlflow", "prophet", "great_expectations", "dlt", "transformers", "torch", "sklearn", "matplotlib")
 ENGINES = ("eco_assets", "ml", "notion_sync")
 GLUE = ("eco_assets/defs/", "eco_assets/definitions.py")
+WORKERS = "eco_assets/aurion/connectors/workers"  # they run in environments of their own, and import what is there
 
 
 def engine_files() -> list[Path]:
@@ -47,7 +48,8 @@ def test_no_engine_imports_dagster_anywhere_in_its_code() -> None:
 
 
 def test_importing_every_engine_imports_neither_dagster_nor_anything_heavy() -> None:
-    names = [path.relative_to(PROJECT_ROOT).with_suffix("").as_posix().replace("/", ".") for path in engine_files()]
+    ours = [path.relative_to(PROJECT_ROOT) for path in engine_files() if not path.is_relative_to(PROJECT_ROOT / WORKERS)]
+    names = [path.with_suffix("").as_posix().replace("/", ".") for path in ours]
     # ml.pyfunc is a subclass of MLflow's, and says that nothing imports it on import.
     code = "import importlib\n" + "\n".join(
         f"importlib.import_module({name.removesuffix('.__init__')!r})" for name in names if name != "ml.pyfunc"

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
+from eco_assets.defs.catalog import KEY as CATALOG
 from eco_assets.defs.jobs import MAIN, WEEKLY, agent_job, execution_job
 from eco_assets.defs.maintenance import compact_lake
 from eco_assets.defs.partitions import DAILY
@@ -36,20 +37,20 @@ def layers(keys: set[dg.AssetKey]) -> set[str]:
     return {key.path[0] for key in keys}
 
 
-def test_every_job_loads_in_one_process_and_by_day_unless_it_is_housekeeping(repository: dg.RepositoryDefinition) -> None:
+def test_every_job_loads_in_one_process_and_by_day_unless_it_is_no_days_work(repository: dg.RepositoryDefinition) -> None:
     named = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     one_each = {name(agent) for agent in AGENTS for name in (agent_job, execution_job)}
-    housekeeping = {"compact_lake"}
-    assert {job.name for job in named} == {MAIN, "decide", WEEKLY} | one_each | housekeeping
+    undated = {"compact_lake", "catalog", "arrivals_industrial"}
+    assert {job.name for job in named} == {MAIN, "decide", WEEKLY} | one_each | undated
     for job in named:
         assert job.description, job.name
-        assert job.partitions_def == (None if job.name in housekeeping else DAILY), job.name
+        assert job.partitions_def == (None if job.name in undated else DAILY), job.name
         assert job.executor_def.name == "in_process", job.name
 
 
 def test_the_main_job_builds_everything_with_every_check(repository: dg.RepositoryDefinition) -> None:
     graph = repository.asset_graph
-    assert built(repository, MAIN) == set(graph.materializable_asset_keys)
+    assert built(repository, MAIN) == set(graph.materializable_asset_keys) - {CATALOG}
     assert checked(repository, MAIN) == set(graph.asset_check_keys)
 
 
@@ -68,11 +69,20 @@ def test_an_agents_execution_decides_nothing_and_ends_with_the_days_first_page(r
 
 
 def test_the_daily_job_ends_with_decisions(repository: dg.RepositoryDefinition) -> None:
-    assert layers(built(repository, "decide")) == {"raw", "staging", "features", "marts", "models", "predictions", "decisions"}
+    assert layers(built(repository, "decide")) == {
+        "raw",
+        "staging",
+        "features",
+        "marts",
+        "models",
+        "predictions",
+        "feature_store",
+        "decisions",
+    }
 
 
 def test_the_weekly_job_decides_nothing(repository: dg.RepositoryDefinition) -> None:
-    assert layers(built(repository, WEEKLY)) == {"raw", "staging", "features", "marts", "models", "predictions"}
+    assert layers(built(repository, WEEKLY)) == {"raw", "staging", "features", "marts", "models", "predictions", "feature_store"}
 
 
 def test_every_schedule_resolves_to_its_job(repository: dg.RepositoryDefinition) -> None:
@@ -132,5 +142,6 @@ def test_a_schedule_skips_and_says_why_while_no_data_was_ever_accepted(
 
 def test_every_agent_has_a_sensor_that_starts_its_execution(repository: dg.RepositoryDefinition) -> None:
     jobs = {sensor.name: sensor.job_name for sensor in repository.sensor_defs}
-    assert jobs == {f"{agent}_decisions_changed": execution_job(agent) for agent in AGENTS}
+    others = {"industrial_arrivals": "arrivals_industrial", "catalog_after_success": "catalog", "catalog_after_failure": "catalog"}
+    assert jobs == {f"{agent}_decisions_changed": execution_job(agent) for agent in AGENTS} | others
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)

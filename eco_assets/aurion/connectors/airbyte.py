@@ -75,6 +75,10 @@ class AirbyteConnector:
         task = {"command": command, "config": dict(config), "catalog": catalog, "state": state, "spec": self.schema, **self._where}
         return messages(Worker(self._python, "airbyte_worker.py", self.name, self.silence_s), task, scrubber(spec, config))
 
+    def prepare(self) -> None:
+        """Make what it runs in, where that is missing; else the first call does."""
+        _ = self._python, self._where
+
     @cached_property
     def _where(self) -> dict[str, str]:
         if self.script:

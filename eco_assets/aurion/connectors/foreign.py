@@ -81,7 +81,7 @@ class Closing:
     def _batch(self, name: str) -> Batch:
         stream, rows = self.streams[name], self.rows[name].take()
         first, last = _range(rows, stream.cursor)
-        span = f", {stream.cursor} {first} to {last}" if first is not None else ", whole"
+        span = ", whole" if stream.cursor is None else f", {stream.cursor} {first} to {last}" if rows.num_rows else ", nothing new"
         return Batch(name, rows, dict(self.state), f"{self.source}, stream {name}{span}", first, last, {"is_whole": stream.cursor is None})
 
 

@@ -114,6 +114,10 @@ class OmniloadConnector:
         given = {name: value for name, value in config.items() if name not in ("tables", "host")}
         return f"{self.scheme}://{config.get('host', '')}?{urlencode(given)}"
 
+    def prepare(self) -> None:
+        """Make what it runs in, where that is missing; else the first call does."""
+        _ = self._python
+
     @cached_property
     def _python(self) -> Path:
         return self.environments.python(LOCK, read_lock(LOCK))

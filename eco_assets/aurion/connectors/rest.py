@@ -1,7 +1,7 @@
 """The e-commerce REST connector: one engine, shapes by configuration, behind the protocol's four calls.
 
-Shapes are in `rest_schema.py`, `rest_shape.py` and `shapes/`, requests in `rest_http.py` and `rest_words.py`, lists in `rest_pages.py`, what
-a reading takes in `rest_sweep.py`.
+Shapes are in `rest_schema.py`, `rest_shape.py` and `shapes/`, requests in `rest_http.py` and `rest_words.py`, lists in `rest_pages.py`,
+what a reading takes in `rest_sweep.py`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ still to be read. Three ways out, by what the source can do:
 
     steady   pages are found by what the source gave before (a link, a cursor): page after page
     seek     rows come by growing cursor: only first pages are read, each from the last cursor of the one before
-    settled  neither: the list is read again until a pass brings nothing new, then delivered
+    settled  neither: the list is read again until a pass surely missed nothing, then delivered
 
 dlt's `rest_api` source reads page after page in every case, and its incremental hides rows that it takes for known.
 """
@@ -71,10 +71,17 @@ class Lists:
         answer = self.get(path)
         return None if answer.status_code in (404, 410) else body(answer, self.scrub)
 
-    def chunks(self, endpoint: Endpoint, since: float | None, until: float | None) -> Generator[Chunk]:
-        """The rows of a list from a cursor value on, or all of them."""
+    def chunks(self, endpoint: Endpoint, since: float | None, until: float | None, *, is_rough: bool = False) -> Generator[Chunk]:
+        """The rows of a list from a cursor value on, or all of them.
+
+        Args:
+            endpoint: the list.
+            since: the cursor value to begin at.
+            until: the source's time now, for lists that are asked for by a window.
+            is_rough: page after page in any case; rows may be missed.
+        """
         cursor = endpoint.cursor
-        if endpoint.is_steady:
+        if endpoint.is_steady or is_rough:
             is_ordered = cursor is not None and cursor.is_ordered
             highest = None
             for page in self._pages(endpoint, since, until):
@@ -92,7 +99,7 @@ class Lists:
         while not is_over:
             items, is_over, pages = self._from_anchor(endpoint, anchor, until)
             if pages > 1:  # more rows of one cursor value than fit a page: their pages may have moved
-                items = self._again_until_settled(items, partial(self._seen_from, endpoint, anchor, until))
+                items = self._again_until_settled(endpoint, items, partial(self._seen_from, endpoint, anchor, until))
             reached = _highest(items, anchor)
             yield Chunk(items, reached)
             is_over = is_over or reached == anchor
@@ -117,27 +124,32 @@ class Lists:
 
     def _settled(self, endpoint: Endpoint, since: float | None, until: float | None) -> list[Item]:
         items, is_still = self._pass(endpoint, since, until)
-        return items if is_still else self._again_until_settled(items, lambda: self._pass(endpoint, since, until)[0])
+        return items if is_still else self._again_until_settled(endpoint, items, lambda: self._pass(endpoint, since, until)[0])
 
     def _pass(self, endpoint: Endpoint, since: float | None, until: float | None) -> tuple[list[Item], bool]:
         """One pass, and whether the list surely held still: it was one page, or as long at the end as at the beginning and as its rows."""
         pages = list(self._pages(endpoint, since, until))
-        items = list({item.digest: item for page in pages for item in page.items}.values())
-        totals = {page.total for page in pages}
-        return items, len([page for page in pages if page.items]) <= 1 or totals == {len(items)}
+        items = [item for page in pages for item in page.items]
+        return items, len([page for page in pages if page.items]) <= 1 or {page.total for page in pages} == {len(items)}
 
-    def _again_until_settled(self, items: list[Item], read: Callable[[], list[Item]]) -> list[Item]:
-        """The union of passes, once a pass brings nothing new.
+    def _again_until_settled(self, endpoint: Endpoint, items: list[Item], read: Callable[[], list[Item]]) -> list[Item]:
+        """The newest state of every row of all passes, once a pass surely missed none.
+
+        A pass misses a row only if one that it had read left its place: it was deleted, then the next pass is without it, or it moved
+        behind, then it was met twice. Rows that are added meanwhile do no harm.
 
         Raises:
             SourceUnavailable: it never holds still.
         """
-        known = {item.digest: item for item in items}
+        newest = {_identity(endpoint, item): item for item in items}
         for _ in range(PASSES):
-            fresh = {item.digest: item for item in read() if item.digest not in known}
-            if not fresh:
-                return list(known.values())
-            known |= fresh
+            following = read()
+            names = {_identity(endpoint, item) for item in items}
+            is_whole = len(names) == len({item.digest for item in items}) and names <= {_identity(endpoint, item) for item in following}
+            newest |= {_identity(endpoint, item): item for item in following}
+            if is_whole:
+                return list(newest.values())
+            items = following
         raise SourceUnavailable(f"a list changed during each of {PASSES + 1} passes over it; try again when the source is quieter")
 
     def _pages(self, endpoint: Endpoint, since: float | None, until: float | None) -> Iterator[_Page]:
@@ -162,6 +174,10 @@ class Lists:
                 yield _Page(items, page.paginator.has_next_page, _total(endpoint, page.response))
         except ValueError as error:  # dlt's paginators: a total or a cursor that is not where it was said to be
             raise SourceRefused(f"{endpoint.path}: {self.scrub(str(error)[:200])}") from None
+
+
+def _identity(endpoint: Endpoint, item: Item) -> Any:
+    return tuple(write_json(dig(item.row, name)) for name in endpoint.key) if endpoint.key else item.digest
 
 
 def _value(cursor: Cursor | None, row: Row, endpoint: Endpoint) -> float | None:

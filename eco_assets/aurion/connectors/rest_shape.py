@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
 from functools import cache
@@ -94,6 +94,7 @@ class Endpoint:
     paging: Mapping[str, Any] = default(default_factory=dict)
     total: Mapping[str, str] = default(default_factory=dict)
     cursor: Cursor | None = None
+    key: tuple[str, ...] = ()
 
     @property
     def is_steady(self) -> bool:
@@ -189,8 +190,8 @@ def _stream(name: str, told: Mapping[str, Any], config: Config) -> RestStream:
     fields = dict(told.get("fields", {}))
     for word in fields.values():
         arrow_type(word)
-    endpoint = endpoint_of(told, config)
     key = tuple(told.get("key", ()))
+    endpoint = endpoint_of(told, config, key=key)
     used = [*key, *([endpoint.cursor.field.split(".")[0]] if endpoint.cursor else [])]
     missing = [column for column in used if column not in fields]
     if missing:
@@ -216,20 +217,20 @@ def _stream(name: str, told: Mapping[str, Any], config: Config) -> RestStream:
     return RestStream(name, endpoint, key, fields, told.get("detail", ""), children, deletes)
 
 
-def endpoint_of(told: Mapping[str, Any], config: Config, fallback: Endpoint | None = None) -> Endpoint:
+def endpoint_of(told: Mapping[str, Any], config: Config, fallback: Endpoint | None = None, key: Iterable[str] = ()) -> Endpoint:
     """A list, from its description; what that leaves out is as in `fallback`."""
     cursor = Cursor(**told["cursor"]) if "cursor" in told else None
     if cursor and "lookback" in config:
         cursor = Cursor(**{**told["cursor"], "lookback": config["lookback"]})
-    base = fallback or Endpoint("")
-    params = {**({} if fallback is None else fallback.params), **told.get("params", {})}
+    base = fallback or Endpoint("", key=tuple(key))
     return Endpoint(
         told.get("path", base.path),
         told.get("data", base.data),
-        params,
+        {**base.params, **told.get("params", {})},
         told.get("paging", base.paging),
         told.get("total", base.total),
         cursor,
+        base.key,
     )
 
 

@@ -43,7 +43,7 @@ class Position:
     """Where one stream stands in its list."""
 
     def __init__(self, entry: Entry, start: float | None, lookback: float) -> None:
-        self.entry, self.lookback = dict(entry), lookback
+        self.lookback = lookback
         self.first_floor: float | None = entry.get("floor", start)
         self.floor, self.high = self.first_floor, entry.get("high")
         self.before = Seen.load(entry.get("seen"))
@@ -60,9 +60,15 @@ class Position:
             if item.value is None or self.floor is None or item.value >= self.floor:
                 self.now[item.digest] = item.value
 
-    def saved(self, reached: float | None, ceiling: float) -> Entry:
-        """The state now. Until everything up to the old height was met, the floor stays and all that was seen counts."""
-        if reached is None or (self.high is not None and reached < self.high):
+    def saved(self, reached: float | None, ceiling: float, *, is_over: bool = False) -> Entry:
+        """The position now. Until everything up to the old height was met, the floor stays and all that was seen counts.
+
+        Args:
+            reached: every row below it was met; those of that very value may be cut by the end of a page.
+            ceiling: the source's clock when reading began.
+            is_over: nothing is left to be met.
+        """
+        if reached is None or (self.high is not None and (reached < self.high or (reached == self.high and not is_over))):
             digests = self.before.digests | set(self.now)
         else:
             floor = min(reached, ceiling) - self.lookback
@@ -70,8 +76,7 @@ class Position:
             self.high = reached
             self.now = {one: value for one, value in self.now.items() if value is None or value >= self.floor}
             digests = set(self.now)
-        self.entry |= {"floor": self.floor, "high": self.high, "seen": Seen(digests).dump()}
-        return dict(self.entry)
+        return {"floor": self.floor, "high": self.high, "seen": Seen(digests).dump()}
 
 
 class Sweep:
@@ -126,7 +131,7 @@ class Sweep:
                 if found is not None or fresh[name]:
                     yield self._part(name, found, position.saved(chunk.reached, ceiling), known, fresh[name], cursor)
         for name, position in positions.items():
-            entry = position.saved(_top([highest, position.high]), ceiling)
+            entry = position.saved(_top([highest, position.high]), ceiling, is_over=True)
             if entry != {key: self.entries[name].get(key) for key in entry}:
                 yield self._part(name, None, entry, None, [], cursor)
 
@@ -182,13 +187,14 @@ class Sweep:
             if fresh:
                 rows = [{ours: dig(item.row, theirs) for theirs, ours in told["key"].items()} for item in fresh]
                 yield Part(self.stream.name, self._deleted(rows), dict(entry))
-        entry["deletes"] = position.saved(_top([highest, position.high]), self.now)
+        entry["deletes"] = position.saved(_top([highest, position.high]), self.now, is_over=True)
 
     def _compared(self, told: Mapping[str, Any], known: KnownKeys) -> Part:
         """Known keys that are in the list no more. Where the source shows single rows, it is asked about each of them first."""
         base = self.stream.endpoint
         endpoint = endpoint_of({name: value for name, value in told.items() if name != "cursor"}, {}, base)
-        rows = [item.row for chunk in self.lists.chunks(endpoint, None, None) for item in chunk.items]
+        chunks = self.lists.chunks(endpoint, None, None, is_rough="item" in told)  # a row that is missed is asked for below
+        rows = [item.row for chunk in chunks for item in chunk.items]
         present = self._keys(rows)
         gone = known.without(present)
         if "item" in told and gone.num_rows:

@@ -78,6 +78,10 @@ class SingerConnector:
         task = {"command": command, "script": self.script, "config": dict(config), "catalog": catalog, "state": state}
         return messages(Worker(self._python, "singer_worker.py", self.name, self.silence_s), task, scrubber(spec, config))
 
+    def prepare(self) -> None:
+        """Make what it runs in, where that is missing; else the first call does."""
+        _ = self._python
+
     @cached_property
     def _python(self) -> Path:
         return self.environments.python(self.package, read_lock(self.package))

@@ -6,7 +6,9 @@ writes after each connector, so that it can be stopped and started at any time, 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -104,7 +106,7 @@ def write(runtime: str, found: dict[str, Any], folder: Path = FOLDER) -> None:
     from filelock import FileLock
 
     path = folder / f"{runtime}.jsonl"
-    with FileLock(path.with_suffix(".lock")):
+    with FileLock(Path(tempfile.gettempdir()) / f"eco-sweep-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}.lock"):
         held = {**read_evidence(runtime, folder), found["name"]: found}
         names = {one.name for one in wanted(folder)}
         lines = [json.dumps(held[name], ensure_ascii=False, sort_keys=True) for name in sorted(held) if name in names]

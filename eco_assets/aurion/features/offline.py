@@ -83,7 +83,7 @@ def _joined(
     first = None if earliest is None or view.ttl is None else earliest - sql.span(view.ttl)
     query, parameters = sql.history(view, first, last, _tied(db, view, first, last))
     # The condition is said again, because DuckDB 1.5's ASOF join finds a match for a moment that is null.
-    is_known = "e._at > f._known" if view.ttl is None else f"e._at >= f._known AND e._at - f._event <= {sql.span(view.ttl)}"
+    is_known = "e._at >= f._known" if view.ttl is None else f"e._at >= f._known AND e._at - f._event <= {sql.span(view.ttl)}"
     shown = [f"CASE WHEN {is_known} THEN f.{sql.quoted(name)} END AS {sql.quoted(f'{view.name}__{name}')}" for name in features]
     if has_times:
         shown.append(f"CASE WHEN {is_known} THEN make_timestamp(f._event) END AS {sql.quoted(f'{view.name}__event_time')}")
@@ -92,7 +92,7 @@ def _joined(
         db,
         view,
         f"""SELECT {", ".join(shown)}
-            FROM _asked e ASOF LEFT JOIN ({query}) f ON {same} AND e._at > f._known
+            FROM _asked e ASOF LEFT JOIN ({query}) f ON {same} AND e._at >= f._known
             ORDER BY e._row""",
         parameters,
     ).to_arrow_table()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +81,19 @@ class Rule:
         return f"{self.kind.replace('_', ' ')}{on}{other}: {self.limit}"
 
 
-@cache
 def rules_of(contract: Contract) -> tuple[Rule, ...]:
     """The rules of a contract, in the order of `CHECKS`.
 
     Raises:
         ContractError: a rule is of a kind that is not known, or names a column or a contract that does not exist.
     """
+    return _rules(contract, contract.path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=512)
+def _rules(contract: Contract, text: str) -> tuple[Rule, ...]:
     try:
-        found = list(_compiled(contract))
+        found = list(_compiled(contract, text))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ContractError(f"{contract.path.name}: a quality rule is malformed ({type(error).__name__}: {error})") from error
     for rule in found:
@@ -109,8 +113,8 @@ def checks_of(contract: Contract) -> dict[str, tuple[Rule, ...]]:
     return {check: found for check in CHECKS if (found := tuple(rule for rule in rules if rule.check == check))}
 
 
-def _compiled(contract: Contract) -> Iterator[Rule]:
-    document = _document(contract.path)
+def _compiled(contract: Contract, text: str) -> Iterator[Rule]:
+    document = _document(text)
     schema = document["schema"][0]
     for entry in schema.get("quality") or ():
         yield _table_rule(contract, entry)
@@ -238,11 +242,11 @@ def _contract_at(contract: Contract, file: str) -> Contract:
     path = (contract.path.parent / file).resolve()
     if not path.is_file():
         raise ContractError(f"{contract.path.name}: {file} is no contract file beside it")
-    return _read(path)
+    return _read(path, path.stat().st_mtime_ns)
 
 
 @cache
-def _read(path: Path) -> Contract:
+def _read(path: Path, _changed_at: int) -> Contract:
     known = {contract.path: contract for contract in load_contracts()}  # parsed already, as most that is referred to
     return known.get(path) or read_contract(path)
 
@@ -253,9 +257,9 @@ def _names(references: str | list[str], entity: str) -> Iterator[str]:
         yield str(reference).removeprefix(f"{entity}.")
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(text: str) -> dict[str, Any]:
     import yaml
 
     # The C reader takes 2 ms a contract; building the standard's model of all 23 again takes half a second, at every start of Dagster.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506 -- both are safe loaders
+    return dict(yaml.load(text, Loader=loader))  # noqa: S506 -- both are safe loaders

@@ -53,7 +53,7 @@ def test_a_number_that_outgrows_its_type_widens_the_column_and_is_announced(hous
 
     assert landed.is_accepted
     assert landed.reasons == ()
-    assert "order_item_id holds values beyond INTEGER: widened to BIGINT, which contract 1.1.0 should say" in landed.changes[0]
+    assert "order_item_id holds values beyond INTEGER: widened to BIGINT, which contract 1.2.0 should say" in landed.changes[0]
     assert house.query(f"SELECT max(order_item_id), typeof(any_value(order_item_id)) FROM {ITEMS}") == (3000000000, "BIGINT")
 
 
@@ -82,3 +82,16 @@ def test_two_names_that_differ_only_in_case_are_refused(house: House) -> None:
     (reason,) = house.ingest(LEADS).reasons
 
     assert "ORIGIN has a name that is taken" in reason
+
+
+def test_an_optional_column_that_was_never_delivered_may_be_missing(house: House) -> None:
+    fresh = House(house.root / "other")
+    fresh.root.mkdir()
+    (house.root / "data").rename(fresh.root / "data")
+    fresh.write(LEADS, [line.rsplit(",", 1)[0] for line in fresh.lines(LEADS)])
+
+    landed = fresh.ingest(LEADS)
+
+    assert landed.is_accepted
+    assert landed.changes == ("column origin is optional and was never delivered: it stays empty",)
+    assert fresh.query(f"SELECT count(*) > 0, count(origin) FROM {LEADS}") == (True, 0)

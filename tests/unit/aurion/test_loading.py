@@ -85,7 +85,7 @@ def test_an_additional_column_is_kept_as_text_and_announced(house: House) -> Non
 
     assert landed.is_accepted
     assert [row[:4] for row in house.served(LEADS)] == [row[:4] for row in before]
-    assert landed.changes == ("column note is new: kept as text until contract 1.1.0 names it",)
+    assert landed.changes == ("column note is new: kept as text until contract 1.2.0 names it",)
     assert house.query(f"SELECT count(*), any_value(note) FROM {LEADS}") == (500, "x")
 
 

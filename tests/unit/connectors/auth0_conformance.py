@@ -17,6 +17,12 @@ from conformance.subject import moment
 from foreign_shops import registered  # noqa: F401 -- named in the subject's factory
 
 ASKED = re.compile(r"updated_at:\{(\S+)\s+TO\s+(\S+)\]")
+OTHERS = {  # the connector's check wants an organisation with a member who has a role
+    "/api/v2/organizations": [{"id": "org_1"}],
+    "/api/v2/organizations/org_1/members": [{"user_id": "auth0|1"}],
+    "/api/v2/organizations/org_1/members/auth0|1/roles": [{"id": "rol_1"}],
+    "/api/v2/organizations/org_1/members/auth0%7C1/roles": [{"id": "rol_1"}],
+}
 
 
 class Auth0(HttpSource):
@@ -24,7 +30,7 @@ class Auth0(HttpSource):
 
     def at(self, path: str, query: dict[str, str]) -> tuple[int, dict[str, str], Any]:
         if path != "/api/v2/users":
-            return 200, {}, []
+            return 200, {}, OTHERS.get(path, []) if query.get("page", "0") == "0" else []
         asked = ASKED.fullmatch(query["q"])
         assert asked, query
         after, until = (None if bound == "*" else moment(bound) for bound in asked.groups())

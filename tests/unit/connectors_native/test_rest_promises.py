@@ -107,10 +107,31 @@ def test_a_list_without_order_is_read_again_until_it_holds_still(shop: FakeShop)
 
 def test_a_list_that_never_holds_still_is_unavailable(shop: FakeShop) -> None:
     reader = Reader(shop, "rest", streams=NUMBERED)
-    counter = iter(range(1000, 9999))
-    shop.before = lambda number, path: shop.put(next(counter), 0)
+    gone = iter(range(1, 40))
+    shop.before = lambda number, path: shop.delete(next(gone))
     with pytest.raises(SourceUnavailable, match="changed during each"):
         reader.read()
+
+
+def test_a_list_that_only_grows_is_read_while_it_grows(shop: FakeShop) -> None:
+    reader = Reader(shop, "rest", streams=NUMBERED)
+    new = iter(range(1000, 9999))
+    shop.before = lambda number, path: shop.put(next(new), 0)
+    rows, _ = reader.read()
+    assert set(range(1, 41)) <= set(ids(rows))
+
+
+def test_a_kill_between_two_pages_of_one_moment_brings_nothing_twice(shop: FakeShop) -> None:
+    for number in range(101, 116):
+        shop.put(number, 40 * 60)
+    for shape in ("shopify", "woocommerce"):
+        reader = Reader(shop, shape, lookback=60)
+        rows, state = reader.read()
+        shop.put(50, 40 * 60)  # on the first page of what is read again; pages of the same moment follow
+        first = next(batch for batch in reader.batches(state) if batch.rows.num_rows)
+        rest, state = reader.read(json.loads(json.dumps(first.state)))
+        assert (ids(first.rows.to_pylist()), rest) == ([50], []), shape
+        shop.delete(50)
 
 
 def test_more_rows_of_one_moment_than_fit_a_page_come_once(shop: FakeShop) -> None:
@@ -272,6 +293,17 @@ def test_compared_keys_tell_what_is_gone_and_ask_before_they_tell(shop: FakeShop
     assert [(row["id"], row[OPERATION]) for row in rows] == [(4, "delete")]
     assert [path for path in shop.requests[asked:] if "/orders/" in path] == ["/admin/api/v/orders/4.json"]
     assert reader.read(state)[0] == []
+
+
+def test_a_row_that_was_read_between_two_comparisons_is_missed_when_it_goes(shop: FakeShop) -> None:
+    reader = Reader(shop, "shopify")
+    _, state = reader.read()
+    shop.put(77, DAY)
+    rarely = Reader(shop, "shopify", compare_keys_every_s=86_400)
+    _, state = rarely.read(state)
+    _, state = rarely.read(state)
+    shop.delete(77)
+    assert [(row["id"], row[OPERATION]) for row in reader.read(state)[0]] == [(77, "delete")]
 
 
 def test_a_list_of_deletions_tells_what_is_gone(shop: FakeShop) -> None:

@@ -41,13 +41,6 @@ def test_the_contracts_of_the_repository_have_the_version_that_their_content_ask
     assert found == [], "`eco contracts check` says the same; `eco contracts release --all` freezes what has its right version"
 
 
-def test_every_contract_of_the_repository_is_released_byte_for_byte() -> None:
-    for each in load_contracts():
-        newest = History().newest(each.table)
-        assert newest is not None
-        assert newest.terms.contract.version == each.version
-
-
 @pytest.mark.parametrize(
     ("edits", "needed"),
     [((WORDS,), "1.0.1"), ((ADDED,), "1.1.0"), ((GONE,), "2.0.0"), ((ADDED, WORDS), "1.1.0"), ((ADDED, GONE), "2.0.0")],

@@ -72,7 +72,7 @@ class TestPayments:
     def test_the_orders_are_those_that_the_twin_planted(
         self, twin_served: Platform, twin_findings: list[Finding], twin_files: Path
     ) -> None:
-        planted = json.loads((twin_files / "_truth.json").read_text(encoding="utf-8"))["retail"]["payment_mismatches_brl"]
+        planted = json.loads((twin_files / "_truth.json").read_text(encoding="utf-8"))["varejo"]["payment_mismatches_brl"]
         with twin_served.lake.raw() as db:
             found = explain(db)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -31,21 +32,29 @@ def broken_sales() -> list[list[object]]:
     return rows
 
 
-@pytest.fixture
-def bakery(tmp_path: Path) -> Bakery:
-    """A bakery whose sales were delivered with two broken rows, which were set aside."""
-    house = Bakery(tmp_path)
-    house.deliver("sales", broken_sales())
-    return house
-
-
-@pytest.fixture
-def refused(tmp_path: Path) -> Bakery:
-    """A bakery whose second delivery was refused whole; the first one is served."""
-    house = Bakery(tmp_path, **WHOLE)
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The two bakeries below, made once and copied for each test."""
+    root = tmp_path_factory.mktemp("bakeries")
+    Bakery(root / "rows").deliver("sales", broken_sales())
+    house = Bakery(root / "whole", **WHOLE)
     house.deliver("sales", sales(4))
     house.deliver("sales", broken_sales())
-    return house
+    return root
+
+
+@pytest.fixture
+def bakery(delivered: Path, tmp_path: Path) -> Bakery:
+    """A bakery whose sales were delivered with two broken rows, which were set aside."""
+    shutil.copytree(delivered / "rows", tmp_path, dirs_exist_ok=True)
+    return Bakery(tmp_path)
+
+
+@pytest.fixture
+def refused(delivered: Path, tmp_path: Path) -> Bakery:
+    """A bakery whose second delivery was refused whole; the first one is served."""
+    shutil.copytree(delivered / "whole", tmp_path, dirs_exist_ok=True)
+    return Bakery(tmp_path, **WHOLE)
 
 
 def served(bakery: Bakery) -> list[tuple[Any, ...]]:
@@ -386,23 +395,43 @@ def test_a_replay_killed_again_and_again_ends_with_every_row_once(tmp_path: Path
     assert len(served(house)) == 10
 
 
-@pytest.mark.parametrize("is_whole", [False, True])
-def test_a_replay_whose_register_was_not_told_counts_its_rows_once(tmp_path: Path, is_whole: bool) -> None:
-    house = Bakery(tmp_path, **(WHOLE if is_whole else {}))
-    house.deliver("sales", broken_sales())
-    house.quarantine.fix(only(house), {3: {"price": "5.5"}, 8: {"sold_on": str(DAY)}}, by="Ana")
-    held = only(house)
-    first = replay(house.quarantine, held, by="Ana")
-    house.landing.batches.save(held.batch)  # as if the process had died right after its commit
-    snapshots = len(house.lake.snapshots("raw"))
+def test_a_replay_of_rows_that_died_after_its_commit_counts_them_once(bakery: Bakery) -> None:
+    held = only(bakery)
+    bakery.quarantine.fix(held, {3: {"price": "5.5"}, 8: {"sold_on": str(DAY)}}, by="Ana")
+    first = replay(bakery.quarantine, held, by="Ana")
+    bakery.landing.batches.save(held.batch)  # the register was not told
 
-    again = replay(house.quarantine, held, by="Ana")
+    again = replay(bakery.quarantine, held, by="Ana")
 
     assert again.batch_id == first.batch_id
-    assert [row[0] for row in served(house)] == list(range(1, 11))
-    assert sum(batch.rows for batch in house.landing.batches.list("padaria.sales", "loaded")) == 10
-    assert house.query("SELECT sum(rows) FROM aurion.loads") == [(10,)]
-    assert len(house.lake.snapshots("raw")) == snapshots + (not is_whole)
+    assert [row[0] for row in served(bakery)] == list(range(1, 11))
+    assert [batch.rows for batch in bakery.landing.batches.list("padaria.sales", "loaded")] == [10]
+    assert bakery.query("SELECT sum(rows) FROM aurion.loads") == [(10,)]
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_replay_of_a_file_that_died_before_its_commit_is_finished(
+    refused: Bakery, monkeypatch: pytest.MonkeyPatch, by_hand: bool
+) -> None:
+    held = only(refused)
+    refused.quarantine.fix(held, {3: {"price": "5.5"}, 8: {"sold_on": str(DAY)}}, by="Ana")
+    with monkeypatch.context() as patched:
+        patched.setattr("eco_assets.aurion.replay.commit", died)
+        with pytest.raises(KeyboardInterrupt):
+            replay(refused.quarantine, held, by="Ana")
+    assert len(served(refused)) == 4
+
+    if by_hand:
+        assert replay(refused.quarantine, held, by="Ana").rows == 10
+    landed = refused.ingest("sales")
+
+    assert landed.is_accepted
+    assert [row[0] for row in served(refused)] == list(range(1, 11))
+    assert refused.query("SELECT count(*), sum(rows) FROM aurion.loads") == [(2, 14)]
+
+
+def died(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_people_who_ask_in_sql_find_what_is_held_back_without_personal_data(bakery: Bakery) -> None:

@@ -39,6 +39,14 @@ def broker(make_broker: Callable[..., Broker]) -> Broker:
 
 
 @pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[House]:
+    """A house on another machine."""
+    opened = House(tmp_path / "elsewhere")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     opened = House(tmp_path)
     yield opened

@@ -7,11 +7,10 @@ import dagster as dg
 import pytest
 from pydantic import ValidationError
 
-from eco_assets.aurion.stream import events
-from eco_assets.contracts.contract import Contract, read_contract
+from eco_assets.contracts.contract import SOURCES, Contract, read_contract
 from eco_assets.defs.stream import arrival_job, arrival_jobs, stream_sources
 from eco_assets.platform import Platform
-from eco_assets.settings import PROJECT_ROOT, Settings
+from eco_assets.settings import Settings
 from resources.platform import PlatformResource
 from sensors.arrivals import BEGINNING, RETRY_S, TAG, Cursor, Outcome, arrivals_sensor, plan
 
@@ -92,8 +91,7 @@ def test_a_cursor_comes_back_as_it_was_and_a_damaged_one_is_noticed() -> None:
 
 @pytest.fixture(scope="module")
 def contract() -> Contract:
-    homes = (PROJECT_ROOT / "eco_assets/contracts/sources/industrial", Path(events.__file__).parent)
-    return read_contract(next(path for home in homes if (path := home / "machine_events.odcs.yaml").exists()))
+    return read_contract(SOURCES / "industrial" / "machine_events.odcs.yaml")
 
 
 class Loader:

@@ -122,10 +122,9 @@ def test_a_second_ingester_of_a_connection_refuses_to_start(house: House, broker
     house.end(first)
 
 
-def test_two_ingesters_that_take_the_session_from_each_other_say_so(house: House, broker: Broker, tmp_path: Path) -> None:
+def test_two_ingesters_that_take_the_session_from_each_other_say_so(house: House, broker: Broker, elsewhere: House) -> None:
     first = house.start(line(broker, client_id="same"))
     house.until_reading()
-    elsewhere = House(tmp_path / "elsewhere")
     second = elsewhere.start(line(broker, client_id="same"))
     eventually(lambda: "another client uses the id same" in house.beat()["problem"] + elsewhere.beat().get("problem", ""), "one says so")
     house.end(first)

@@ -8,19 +8,16 @@ import pytest
 
 from eco_assets.aurion.landing import Landing
 from eco_assets.aurion.load import load
-from eco_assets.aurion.stream import spool as spool_module
 from eco_assets.aurion.stream.events import Event, now_us
 from eco_assets.aurion.stream.inbox import remove_loaded
 from eco_assets.aurion.stream.spool import Pending, Spool
-from eco_assets.contracts.contract import Contract, read_contract
+from eco_assets.contracts.contract import SOURCES, Contract, read_contract
 from eco_assets.lake import Lake
 
 
 @pytest.fixture(scope="module")
 def contract() -> Contract:
-    ours = Path(spool_module.__file__).parent
-    homes = (ours.parents[1] / "contracts" / "sources" / "industrial", ours)
-    return read_contract(next(path for home in homes if (path := home / "machine_events.odcs.yaml").exists()))
+    return read_contract(SOURCES / "industrial" / "machine_events.odcs.yaml")
 
 
 def event(number: int) -> Event:

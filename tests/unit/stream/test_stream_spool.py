@@ -16,10 +16,9 @@ from eco_assets.aurion.stream import spool as spool_module
 from eco_assets.aurion.stream.events import DEAD_LETTERS, EVENTS, GAPS, DeadLetter, Event, Gap, event_schema, gap_schema
 from eco_assets.aurion.stream.inbox import Limits, fill, remove_loaded
 from eco_assets.aurion.stream.spool import Pending, Spool
-from eco_assets.contracts.contract import read_contract
+from eco_assets.contracts.contract import SOURCES, read_contract
 from eco_assets.errors import ConfigError
 
-CONTRACTS = Path(spool_module.__file__).parent
 SQL = {"string": "VARCHAR", "double": "DOUBLE", "bool": "BOOLEAN", "timestamp[us]": "TIMESTAMP", "int64": "BIGINT"}
 
 
@@ -137,8 +136,7 @@ def test_only_files_whose_batch_is_loaded_are_removed(spool: Spool, tmp_path: Pa
 
 @pytest.mark.parametrize(("entity", "schema"), [("machine_events", event_schema()), ("machine_gaps", gap_schema())])
 def test_the_contract_promises_exactly_the_columns_that_are_written(entity: str, schema: object) -> None:
-    homes = (CONTRACTS, CONTRACTS.parents[1] / "contracts" / "sources" / "industrial")
-    contract = read_contract(next(home / f"{entity}.odcs.yaml" for home in homes if (home / f"{entity}.odcs.yaml").exists()))
+    contract = read_contract(SOURCES / "industrial" / f"{entity}.odcs.yaml")
     written = [(column.name, SQL[str(column.type)]) for column in schema]  # type: ignore[attr-defined]
     assert [(column.name, column.sql_type) for column in contract.columns] == written
     assert contract.glob == f"industrial/{entity}/*.parquet"

@@ -11,7 +11,6 @@ messages often do not say whether trying again may help.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
@@ -99,12 +98,14 @@ def _run_script(name: str, arguments: list[str]) -> None:
     scripts = found.select(group="console_scripts") if hasattr(found, "select") else found["console_scripts"]
     [script] = [one for one in scripts if one.name == name]
     sys.argv = [name, *arguments]
-    with contextlib.redirect_stdout(io.TextIOWrapper(_Messages(), encoding="utf-8", write_through=True)):
-        script.load()()
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(
+        _Messages(), encoding="utf-8", write_through=True
+    )  # some write to the one, some to the other
+    script.load()()
 
 
 class _Messages(io.RawIOBase):
-    """Standard output of a Python source: whole lines go on as messages."""
+    """Standard output of a Python source: whole lines go on as messages, what is none goes to standard error."""
 
     def __init__(self) -> None:
         self.held = b""
@@ -115,8 +116,10 @@ class _Messages(io.RawIOBase):
     def write(self, data: Any) -> int:
         *whole, self.held = (self.held + bytes(data)).split(b"\n")
         for line in whole:
-            if line.strip():
+            if line.startswith(b"{"):
                 _pass_on(line)
+            else:
+                os.write(2, line + b"\n")
         return len(data)
 
 
