@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from eco_assets.aurion.landing import Landed, Landing
 from eco_assets.aurion.load import load
+from eco_assets.aurion.stream.inbox import remove_loaded
 from eco_assets.contracts.contract import Contract, load_contracts
 from eco_assets.errors import DataRejected
 from eco_assets.lake import Lake
@@ -88,6 +89,9 @@ class Platform:
         chosen = [contract for contract in contracts or load_contracts() if contract.domain == domain]
         landed = [self.landing.land(contract) for contract in chosen]
         load(self.lake, self.landing, landed)
+        for contract in chosen:
+            if contract.server == "inbox":
+                remove_loaded(self.settings.inbox, self.landing.batches, contract.table)
         return [self.landing.refreshed(source) for source in landed]
 
     def sync(self, connection: str, tables: set[str] | None = None) -> Iterator[Landed]:

@@ -22,8 +22,8 @@ from eco_assets.aurion.incoming import Incoming
 from eco_assets.aurion.loads import served_batches
 from eco_assets.aurion.upserts import newest_by_key
 from eco_assets.contracts.check import find_violations, literal, pattern_rules, quoted, typed_rules, typed_select, unique_sets
-from eco_assets.contracts.contract import Contract
-from eco_assets.errors import DataRejected
+from eco_assets.contracts.contract import Column, Contract
+from eco_assets.errors import DataRejected, NotFound
 from eco_assets.lake import Lake
 
 if TYPE_CHECKING:
@@ -142,6 +142,10 @@ class Landing:
             (self._quarantine(blank) / f"{batch_id}.parquet").unlink(missing_ok=True)
             raise DataRejected("; ".join(judged.reasons))
         return self.batches.save(judged)
+
+    def read(self, db: duckdb.DuckDBPyConnection, contract: Contract, came: Incoming) -> None:
+        """Make the table `incoming` of an arrival: its columns as text, and `_eco_row`. Raises `DataRejected` where it cannot be read."""
+        _load_texts(db, contract, self._complete(contract, came))
 
     def reconcile(self, contract: Contract) -> None:
         """Tell the register of batches that are in the lake, but whose process was killed before it could say so."""

@@ -63,7 +63,7 @@ def texts_of(quarantine: Quarantine, held: Held, rows: Sequence[int]) -> dict[in
     cells, _, copy = standing(quarantine.edits.of(held.batch))
     with duckdb.connect() as db:
         if held.is_whole:
-            _read_whole(db, quarantine, held.batch, contract, copy)
+            quarantine.landing.read(db, contract, _arrival(db, quarantine, held.batch, contract, copy))
         else:
             _read_rows(db, quarantine, held.batch)
         found = db.execute(f"SELECT * FROM incoming WHERE {_in(rows)}")
@@ -149,12 +149,6 @@ def _read_rows(db: duckdb.DuckDBPyConnection, quarantine: Quarantine, batch: Bat
     if not path.exists():
         raise DataRejected(f"the rows of batch {batch.batch_id} are not in quarantine any more")
     db.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT * EXCLUDE ({REASONS}) FROM read_parquet({literal(str(path))})")
-
-
-def _read_whole(db: duckdb.DuckDBPyConnection, quarantine: Quarantine, batch: Batch, contract: Contract, copy: str | None) -> None:
-    from eco_assets.aurion.landing import _load_texts
-
-    _load_texts(db, contract, _arrival(db, quarantine, batch, contract, copy))
 
 
 def _arrival(db: duckdb.DuckDBPyConnection, quarantine: Quarantine, batch: Batch, contract: Contract, copy: str | None) -> Incoming:

@@ -35,7 +35,8 @@ def loads(
 ) -> None:
     """Newest loads: which file or cursor range became which rows, when."""
     query = """SELECT load_id, source, tbl, origin, cursor_from, cursor_to, rows, bytes, rejected, contract_version,
-                 schema_changes, loaded_at FROM aurion.loads WHERE coalesce(tbl = $tbl, true) ORDER BY loaded_at DESC, load_id LIMIT $limit"""
+                 schema_changes, loaded_at FROM aurion.loads WHERE coalesce(tbl = $tbl, true)
+               ORDER BY loaded_at DESC, load_id LIMIT $limit"""
     with platform().lake.raw() as db:
         found = db.execute(query, {"tbl": table, "limit": limit})
         names = [column[0] for column in found.description]

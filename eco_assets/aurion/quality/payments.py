@@ -168,7 +168,7 @@ def _with_interest(each: Difference, rates: Sequence[float]) -> Difference | Non
 def _fits(each: Difference, rate: float, plan: int) -> bool:
     """Whether the order costs its items with interest over a plan: its own to within the rounding of each instalment, others to two cents.
 
-    In the Olist files a surcharge drawn at random would fit the order's own plan once in 500 times, any of all plans once in 27.
+    In the Olist files a surcharge drawn at random would fit the order's own plan about once in 470 times, any of all plans once in 26.
     """
     within = max(WITHIN, HALF_A_CENT * plan) if plan == each.instalments else WITHIN
     return abs((each.paid or 0.0) - (each.due or 0.0) * factor(rate, plan)) <= within

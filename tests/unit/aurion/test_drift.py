@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from served_house import House
 
 LEADS, ITEMS = "comercial.leads", "varejo.order_items"
@@ -84,9 +85,8 @@ def test_two_names_that_differ_only_in_case_are_refused(house: House) -> None:
     assert "ORIGIN has a name that is taken" in reason
 
 
-def test_an_optional_column_that_was_never_delivered_may_be_missing(house: House) -> None:
-    fresh = House(house.root / "other")
-    fresh.root.mkdir()
+def test_an_optional_column_that_was_never_delivered_may_be_missing(house: House, tmp_path_factory: pytest.TempPathFactory) -> None:
+    fresh = House(tmp_path_factory.mktemp("fresh"))
     (house.root / "data").rename(fresh.root / "data")
     fresh.write(LEADS, [line.rsplit(",", 1)[0] for line in fresh.lines(LEADS)])
 

@@ -126,7 +126,7 @@ def test_a_kill_between_two_pages_of_one_moment_brings_nothing_twice(shop: FakeS
         shop.put(number, 40 * 60)
     for shape in ("shopify", "woocommerce"):
         reader = Reader(shop, shape, lookback=60)
-        rows, state = reader.read()
+        _, state = reader.read()
         shop.put(50, 40 * 60)  # on the first page of what is read again; pages of the same moment follow
         first = next(batch for batch in reader.batches(state) if batch.rows.num_rows)
         rest, state = reader.read(json.loads(json.dumps(first.state)))
