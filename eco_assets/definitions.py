@@ -19,7 +19,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.aurion import aurion_assets
     from eco_assets.defs.catalog import catalog, catalog_job, catalog_sensors
     from eco_assets.defs.checks import mart_checks
-    from eco_assets.defs.connections import connection_assets, connection_jobs
+    from eco_assets.defs.connections import connection_assets, connection_checks, connection_jobs
     from eco_assets.defs.decisions import decision_assets
     from eco_assets.defs.executions import execution_assets
     from eco_assets.defs.features import feature_assets
@@ -56,7 +56,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             *feature_assets(),
             catalog,
         ],
-        asset_checks=[*mart_checks(), *quality_checks()],
+        asset_checks=[*mart_checks(), *quality_checks(), *connection_checks(settings)],
         jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), compact_lake],
         schedules=[*schedules(), *reading_schedules, compaction_schedule()],
         sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors()],

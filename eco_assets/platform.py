@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from eco_assets.aurion.landing import Landed, Landing
 from eco_assets.aurion.load import load
+from eco_assets.aurion.published import publish
+from eco_assets.aurion.quarantine import quarantine_of
 from eco_assets.aurion.stream.inbox import remove_loaded
 from eco_assets.contracts.contract import Contract, load_contracts
 from eco_assets.errors import DataRejected
@@ -92,6 +94,7 @@ class Platform:
         for contract in chosen:
             if contract.server == "inbox":
                 remove_loaded(self.settings.inbox, self.landing.batches, contract.table)
+        publish(quarantine_of(self))
         return [self.landing.refreshed(source) for source in landed]
 
     def sync(self, connection: str, tables: set[str] | None = None) -> Iterator[Landed]:

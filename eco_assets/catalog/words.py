@@ -34,7 +34,14 @@ HOW = {
 }
 CLASSES = {"public": "pública", "internal": "interna", "confidential": "confidencial", "restricted": "restrita"}
 CADENCES = {"daily": "diária", "reference": "de referência, sem periodicidade"}
-STATUSES = {"validated": "aceita, ainda não carregada", "loaded": "carregada", "replaced": "substituída", "quarantined": "recusada"}
+STATUSES = {
+    "validated": "aceita, ainda não carregada",
+    "loaded": "carregada",
+    "replaced": "substituída",
+    "quarantined": "recusada",
+    "replayed": "corrigida e carregada",
+    "dropped": "descartada",
+}
 CONTRACT_STATUSES = {
     "active": "em vigor",
     "draft": "rascunho",

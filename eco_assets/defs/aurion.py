@@ -12,8 +12,9 @@ from itertools import groupby
 import dagster as dg
 
 from eco_assets.aurion.landing import Landed
+from eco_assets.aurion.metrics import SourceFigures, figures
 from eco_assets.contracts.contract import Contract, load_contracts
-from eco_assets.defs.describe import common
+from eco_assets.defs.describe import common, day_of
 from eco_assets.defs.lineage import COLUMN_LINEAGE, raw_lineage
 from eco_assets.defs.measure import measured
 from eco_assets.lineage.tell import tell_loads
@@ -94,8 +95,9 @@ def _domain_assets(domain: str, contracts: list[Contract]) -> dg.AssetsDefinitio
         with measured(engines, context, domain):
             ingested = engines.ingest(domain, chosen)
         tell_loads(engines.settings.home, ingested, began)
+        told = {figure.table: figure for figure in figures(engines.lake, chosen, (), day_of(context))}
         for landed in ingested:
-            yield reported(landed)
+            yield reported(landed, told.get(landed.contract.table))
 
     return ingest
 
@@ -106,14 +108,14 @@ def _earliest(engines: Platform) -> datetime:
     return min([datetime.now(UTC), *waiting])
 
 
-def reported(landed: Landed) -> dg.MaterializeResult | dg.AssetCheckResult:
+def reported(landed: Landed, figure: SourceFigures | None = None) -> dg.MaterializeResult | dg.AssetCheckResult:
     """What Dagster is told of a source: a materialization with its verdict, or the verdict alone when it was refused."""
     verdict = _verdict(landed)
     if not landed.is_accepted:
         return verdict
     return dg.MaterializeResult(
         asset_key=raw_key(landed.contract),
-        metadata=_metadata(landed),
+        metadata={**_metadata(landed), **(_totals(figure) if figure else {})},
         data_version=dg.DataVersion(_data_version(landed)),
         check_results=[verdict],
     )
@@ -152,8 +154,14 @@ def _metadata(landed: Landed) -> dict[str, int | dg.MetadataValue]:
     }
 
 
+def _totals(figure: SourceFigures) -> dict[str, int | float]:
+    lag = {} if figure.lag_days is None else {"lag_days": figure.lag_days}
+    totals = {"rows_loaded_total": figure.rows_total, "bytes_loaded_total": figure.bytes_total, "loads": figure.loads}
+    return {**totals, "schema_changes_total": figure.schema_changes, **lag}
+
+
 def _data_version(landed: Landed) -> str:
-    return hashlib.sha256("|".join(sorted(batch.batch_id for batch in landed.batches)).encode()).hexdigest()[:16]
+    return hashlib.sha256("|".join(sorted(f"{batch.batch_id}:{batch.rows}" for batch in landed.batches)).encode()).hexdigest()[:16]
 
 
 def aurion_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from eco_assets.aurion.connections import Connection, connections
+from eco_assets.aurion.quality.rules import checks_of
 from eco_assets.defs.aurion import contract_check, raw_key, raw_spec, reported, source_key
+from eco_assets.defs.quality import table_checks
 from eco_assets.errors import TransientError
 from eco_assets.lineage.tell import tell_loads
 from eco_assets.settings import Settings
@@ -32,6 +34,14 @@ def connection_assets(settings: Settings) -> list[dg.AssetsDefinition | dg.Asset
     for connection in configured(settings):
         found += [*_source_specs(connection), _assets(connection)]
     return found
+
+
+def connection_checks(settings: Settings) -> Iterator[dg.AssetChecksDefinition]:
+    """The quality checks that the contracts of connections declare."""
+    for connection in configured(settings):
+        contracts = [contract for _, contract in connection.contracts() if checks_of(contract)]
+        if contracts:
+            yield table_checks(f"connection_{connection.name.replace('-', '_')}", contracts)
 
 
 def connection_jobs(settings: Settings) -> "tuple[list[dg.UnresolvedAssetJobDefinition], list[dg.ScheduleDefinition]]":
