@@ -17,7 +17,7 @@ from eco_assets.errors import ContractError
 
 # Words of English and Portuguese column names that are about a person.
 PERSONAL = re.compile(
-    r"(^|_)(e?_?mail|phone|mobile|telefone|celular|cpf|rg|cnh|passport|passaporte|ssn|birth|birthday|birthdate|nascimento|address|endereco"
+    r"(^|_)(e?_?mail|phone|telephone|mobile|telefone|fone|celular|whatsapp|fax|cpf|rg|cnh|passport|passaporte|ssn|birth|birthday|birthdate|nascimento|address|endereco"
     r"|street|rua|zip|cep|postcode|postal_code|latitude|longitude|ip_address|first_name|last_name|full_name|nome_completo|sobrenome|nickname"
     r"|username|user_name|login|gender|sexo|iban|card_number|avatar)(_|$)"
 )

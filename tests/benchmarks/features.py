@@ -205,7 +205,7 @@ def main() -> None:
         make_lake(Path(name))
         found = parts(Path(name), given.feast)
     for one in found:
-        print(f"{one.pop('name'):<46}" + ", ".join(f"{key} {value}" for key, value in one.items()))
+        print(f"{one['name']:<46}" + ", ".join(f"{key} {value}" for key, value in one.items() if key != "name"))
     print(f"load average before {load[0]:.1f}, after {os.getloadavg()[0]:.1f}; {os.cpu_count()} cores; peak of this process", end=" ")
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
     RESULTS.mkdir(exist_ok=True)
