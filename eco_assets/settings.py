@@ -17,6 +17,7 @@ from eco_assets.errors import ConfigError
 
 PREFIX = "ECO_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+SECRETS = ("lake_catalog", "redis_url")  # they may hold a password, so they are stored nowhere
 AGENTS = ("comercial", "varejo", "industrial", "agencia")
 
 
@@ -59,6 +60,17 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             raise ConfigError(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from error
+
+    def dumps(self) -> str:
+        """As JSON that may be stored: settings that hold a password are left out."""
+        return self.model_dump_json(exclude=set(SECRETS))
+
+    @classmethod
+    def loads(cls, text: str, environ: Mapping[str, str] | None = None) -> Settings:
+        """Settings as `dumps` wrote them, with the secret ones of this environment."""
+        env = os.environ if environ is None else environ
+        secrets = {name: env[f"{PREFIX}{name.upper()}"] for name in SECRETS if env.get(f"{PREFIX}{name.upper()}")}
+        return cls.model_validate({**json.loads(text), **secrets})
 
     @property
     def data_root(self) -> Path:

@@ -19,11 +19,11 @@ class PlatformResource(dg.ConfigurableResource):
     @classmethod
     def of(cls, platform: Platform) -> PlatformResource:
         """A resource that hands out engines with these settings."""
-        return cls(settings_json=platform.settings.model_dump_json())
+        return cls(settings_json=platform.settings.dumps())
 
     def get(self) -> Platform:
         """The engines, one set a process and settings. Raises `ConfigError` as `Settings.from_env` does."""
-        return _platform(Settings.model_validate_json(self.settings_json) if self.settings_json else Settings.from_env())
+        return _platform(Settings.loads(self.settings_json) if self.settings_json else Settings.from_env())
 
 
 @cache

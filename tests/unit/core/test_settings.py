@@ -95,3 +95,12 @@ def test_a_home_that_holds_another_business_is_refused(tmp_path: Path, other: di
 def test_settings_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings(home=tmp_path).twin_seed = 8  # type: ignore[misc]
+
+
+def test_a_password_is_stored_nowhere_and_read_from_the_environment_again(tmp_path: Path) -> None:
+    catalog = "postgresql://eco:segredo@127.0.0.1/eco"
+    settings = Settings(home=tmp_path, lake_catalog=catalog, redis_url="redis://:segredo@127.0.0.1/0")
+
+    assert "segredo" not in settings.dumps() + repr(settings)
+    assert Settings.loads(settings.dumps(), {"ECO_LAKE_CATALOG": catalog}).lake_catalog == catalog
+    assert Settings.loads(settings.dumps(), {}).redis_url is None
