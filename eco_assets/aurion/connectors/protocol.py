@@ -105,7 +105,8 @@ def _secrets(schema: Mapping[str, Any]) -> Iterator[str]:
             yield from _secrets(prop)
     for key in ("oneOf", "anyOf", "allOf"):
         for option in schema.get(key, []):
-            yield from _secrets(option)
+            if isinstance(option, Mapping):
+                yield from _secrets(option)
     items = schema.get("items")
     if isinstance(items, Mapping):
         yield from _secrets(items)

@@ -234,7 +234,9 @@ def translated(error: Exception, doing: str, config: Config) -> EcoError:
     number = next((value for value in (getattr(origin, "number", None), *origin.args[:1]) if isinstance(value, int)), None)
     lower = told.lower()
     is_missing = "database " in lower and "does not exist" in lower
-    if type(error).__name__ in ("NoSuchTableError", "ProgrammingError") or is_missing:
+    # psycopg calls a connection that broke in the middle of COPY a ProgrammingError; one of the server's has a state.
+    is_our_mistake = type(error).__name__ == "ProgrammingError" and (bool(state) or not hasattr(origin, "sqlstate"))
+    if type(error).__name__ == "NoSuchTableError" or is_our_mistake or is_missing:
         return SourceRefused(message)
     if state.startswith(_REFUSED_SQLSTATES) or number in _REFUSED_NUMBERS or any(words in lower for words in _REFUSED_WORDS):
         return SourceRefused(message)

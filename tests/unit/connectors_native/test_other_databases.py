@@ -227,6 +227,7 @@ def test_sql_server_is_spoken_to_in_tds() -> None:
 
 
 def test_errors_of_drivers_are_told_apart() -> None:
+    import psycopg
     import pymysql
     import pytds
 
@@ -235,6 +236,8 @@ def test_errors_of_drivers_are_told_apart() -> None:
 
     assert kind(pymysql.err.OperationalError(1045, "Access denied for user")) is SourceRefused
     assert kind(pymysql.err.OperationalError(2006, "MySQL server has gone away")) is SourceUnavailable
+    assert kind(psycopg.ProgrammingError("you cannot mix COPY with other operations")) is SourceUnavailable, "the server died"
+    assert kind(psycopg.errors.UndefinedTable("relation does not exist")) is SourceRefused
     assert kind(pytds.LoginError("Login failed for user 'sa'.")) is SourceRefused
     assert kind(pytds.OperationalError("connection reset")) is SourceUnavailable
     assert PASSWORD not in str(translated(ValueError(f"bad {PASSWORD}"), "reading", {"password": PASSWORD}))
