@@ -32,13 +32,14 @@ def common(layer: str, agent: str, kinds: Iterable[str], code: Iterable[str]) ->
 
 
 def code_version(*files: str) -> str:
-    """A short hash of files of the project, given relative to its root; a folder stands for all its files."""
+    """A short hash of files given relative to the project's root; a folder stands for all its files, and a file may lie outside."""
     digest = hashlib.sha256()
-    for name in files:
-        path = PROJECT_ROOT / name
+    for file in files:
+        path = PROJECT_ROOT / file
         for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if part.is_file() and part.suffix in (".py", ".yaml", ".sql", ".yml"):
-                digest.update(part.relative_to(PROJECT_ROOT).as_posix().encode() + part.read_bytes())
+                name = part.relative_to(PROJECT_ROOT).as_posix() if part.is_relative_to(PROJECT_ROOT) else part.name
+                digest.update(name.encode() + part.read_bytes())
     return digest.hexdigest()[:12]
 
 
