@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eco_assets.aurion.landing import Landed, Landing
 from eco_assets.aurion.load import load
@@ -18,7 +18,7 @@ from eco_assets.aurion.published import publish
 from eco_assets.aurion.quarantine import quarantine_of
 from eco_assets.aurion.stream.inbox import remove_loaded
 from eco_assets.contracts.contract import Contract, load_contracts
-from eco_assets.errors import DataRejected
+from eco_assets.errors import DataRejected, NotFound
 from eco_assets.lake import Lake
 from eco_assets.ledger import Ledger
 from eco_assets.settings import PROJECT_ROOT, Settings
@@ -122,16 +122,22 @@ class Platform:
         reasons: list[str] = []
         for table, column in CLOCK_SOURCES:
             landed = self.landing.land(known[table])
-            files = [self.landing.parquet(batch) for batch in landed.batches if batch.status in ("validated", "loaded")]
-            day = _last_day(files, column) or self._loaded_day(table, column)
+            waiting = [self.landing.parquet(batch) for batch in landed.batches if batch.status == "validated"]
+            day = _last_day(waiting, column) or self._served_day(table, column)
             if day:
                 return day
             reasons.extend(landed.reasons)
         raise DataRejected("no business day is known, because no orders and no leads were accepted: " + "; ".join(reasons))
 
-    def _loaded_day(self, table: str, column: str) -> date | None:
-        batches = self.landing.batches.list(table, "loaded")
-        return _last_day([self.landing.parquet(batch) for batch in batches], column)
+    def _served_day(self, table: str, column: str) -> date | None:
+        """The last day in the lake; not of the files that were loaded, because compaction deletes those."""
+        import duckdb
+
+        try:
+            with self.lake.raw() as db:
+                return _day(db.execute(f"SELECT CAST(max({column}) AS DATE) FROM {table}").fetchone())
+        except (NotFound, duckdb.CatalogException):  # nothing was loaded yet
+            return None
 
 
 def _last_day(files: list[Path], column: str) -> date | None:
@@ -141,6 +147,9 @@ def _last_day(files: list[Path], column: str) -> date | None:
     if not present:
         return None
     with duckdb.connect() as db:
-        row = db.execute(f"SELECT CAST(max({column}) AS DATE) FROM read_parquet($files)", {"files": present}).fetchone()
+        return _day(db.execute(f"SELECT CAST(max({column}) AS DATE) FROM read_parquet($files)", {"files": present}).fetchone())
+
+
+def _day(row: tuple[Any, ...] | None) -> date | None:
     value = row[0] if row else None
     return value.date() if isinstance(value, datetime) else value

@@ -65,7 +65,7 @@ def _apply(db: duckdb.DuckDBPyConnection, landing: Landing, item: Load) -> None:
     for batch in item.batches:
         if batch.status == "validated":
             _add(db, landing, item.contract, batch)
-        record_load(db, batch)
+            record_load(db, batch)
     refresh_views(db, item.contract)
     for (source, stream), state in item.cursors.items():
         record_cursor(db, source, stream, state, item.batches[-1].batch_id if item.batches else "")

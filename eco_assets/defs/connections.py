@@ -10,6 +10,7 @@ import dagster as dg
 
 from eco_assets.aurion.connections import Connection, connections
 from eco_assets.aurion.quality.rules import checks_of
+from eco_assets.aurion.stream.connections import KINDS
 from eco_assets.defs.aurion import contract_check, raw_key, raw_spec, reported, source_key
 from eco_assets.defs.quality import table_checks
 from eco_assets.errors import TransientError
@@ -19,13 +20,12 @@ from resources.platform import PlatformResource
 
 GROUP = "connections"
 JOB = "sync_connections"
-RESIDENT = ("mqtt", "opcua")  # read by the resident ingester, whose files are a source like any other
 RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
 
 
 def configured(settings: Settings) -> list[Connection]:
-    """Connections that a run reads."""
-    return [connection for connection in connections(settings.connections_root) if connection.connector not in RESIDENT]
+    """Connections that a run reads; the others are followed by the resident ingester, whose files are a source like any other."""
+    return [connection for connection in connections(settings.connections_root) if connection.connector not in KINDS]
 
 
 def connection_assets(settings: Settings) -> list[dg.AssetsDefinition | dg.AssetSpec]:

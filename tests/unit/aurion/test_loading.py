@@ -217,6 +217,16 @@ class TestBusinessDate:
 
         assert platform.business_date() == date(2026, 10, 31)
 
+    def test_it_is_known_after_compaction_deleted_the_files_that_were_loaded(self, platform: Platform) -> None:
+        platform.ingest("varejo")
+        for file in (platform.lake.data("raw") / "varejo" / "orders").glob("*.parquet"):
+            file.rename(file.with_name(f"merged-{file.name}"))
+        platform.lake.commit(lambda db: db.execute("DELETE FROM varejo.orders"), catalogue="raw")
+        merged = str(platform.lake.data("raw") / "varejo" / "orders" / "merged-*.parquet")
+        platform.lake.commit(lambda db: db.execute(f"INSERT INTO varejo.orders SELECT * FROM read_parquet('{merged}')"), catalogue="raw")
+
+        assert platform.business_date() == date(2026, 10, 31)
+
     def test_without_orders_it_is_the_last_day_of_the_leads(self, platform: Platform) -> None:
         (platform.settings.data_root / "varejo/olist/olist_orders_dataset.csv").unlink()
         leads = next(platform.settings.data_root.glob("comercial/*/*qualified_leads*"))

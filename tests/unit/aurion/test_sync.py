@@ -161,3 +161,16 @@ def test_a_sync_killed_again_and_again_loses_nothing_and_doubles_nothing(house: 
     with house.lake.raw() as db:
         states = db.execute("SELECT count(*) FROM aurion.cursors").fetchall()
     assert states == [(1,)]
+
+
+def test_a_batch_that_was_given_up_is_recorded_as_no_load(house: House) -> None:
+    house.sync()
+    fill(house.root / "shop.db", [400], total=-1)
+    (refused,) = house.sync().batches
+    house.landing.batches.save(replace(refused, status="dropped"))
+
+    house.sync()
+
+    with house.lake.raw() as db:
+        assert db.execute("SELECT count(*) FROM aurion.loads WHERE load_id = ?", [refused.batch_id]).fetchall() == [(0,)]
+    assert len(house.rows()) == 250
