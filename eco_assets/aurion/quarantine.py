@@ -75,11 +75,14 @@ class Quarantine:
             if batch.status == "loaded":
                 newest[batch.table, batch.file] = max(batch.at, newest.get((batch.table, batch.file), ""))
         found = []
+        half_way = {batch.batch_id for batch in known if batch.status == "validated"}  # a replay killed before its commit
         for batch in known:
             is_whole = batch.status in _WHOLE
             if is_whole or batch.rejected or batch.batch_id in ends:
                 edits = counts.get((batch.table, batch.file, batch.fingerprint), 0)
                 status = _status(batch, ends.get(batch.batch_id, []), newest.get((batch.table, batch.file), ""), edits)
+                if status == "replayed" and batch.replayed_as in half_way:
+                    status = "edited"
                 found.append(Held(batch, is_whole, status, edits))
         return [each for each in found if everything or each.is_waiting]
 

@@ -364,6 +364,22 @@ print("done", flush=True)
 """
 
 
+def test_a_replay_killed_before_its_commit_still_waits_for_somebody(refused: Bakery, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused.quarantine.fix(only(refused), {3: {"price": "5.5"}, 8: {"sold_on": str(DAY)}}, by="Ana")
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as broken, pytest.raises(SystemExit):
+        broken.setattr("eco_assets.aurion.replay.commit", killed)
+        replay(refused.quarantine, only(refused), by="Ana")
+
+    held = only(refused)
+    assert (held.status, len(served(refused))) == ("edited", 4)
+    assert replay(refused.quarantine, held, by="Ana").rows == 10
+    assert refused.quarantine.held() == []
+
+
 @pytest.mark.parametrize("is_whole", [False, True])
 def test_a_replay_killed_again_and_again_ends_with_every_row_once(tmp_path: Path, is_whole: bool) -> None:
     house = Bakery(tmp_path, **(WHOLE if is_whole else {}))

@@ -108,7 +108,10 @@ def test_the_first_line_equals_that_of_the_real_file(root: Path, path: str) -> N
         assert file.readline() == HEADERS[path]
 
 
-@pytest.mark.parametrize("contract", load_contracts(), ids=lambda contract: contract.table)
+FROM_FILES = [contract for contract in load_contracts() if contract.server == "files"]  # the others come from machines and connections
+
+
+@pytest.mark.parametrize("contract", FROM_FILES, ids=lambda contract: contract.table)
 def test_every_file_has_the_columns_of_its_contract_in_order(root: Path, contract: Contract) -> None:
     files = sorted(root.glob(contract.glob))
     assert files
