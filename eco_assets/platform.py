@@ -110,7 +110,14 @@ class Platform:
         found = read_connection(self.settings.connections_root, connection)
         chosen = [(stream, contract) for stream, contract in found.contracts() if tables is None or contract.table in tables]
         connector = open_connector(connection, self.settings.connections_root, self.settings.runtimes)
-        return sync(self.lake, self.landing, Source(connection, connector, found.settled(), chosen))
+        return self._synced(sync(self.lake, self.landing, Source(connection, connector, found.settled(), chosen)))
+
+    def _synced(self, tables: Iterator[Landed]) -> Iterator[Landed]:
+        """The tables as they come; what they put into quarantine is published even where the source breaks off."""
+        try:
+            yield from tables
+        finally:
+            publish(quarantine_of(self))
 
     def business_date(self) -> date:
         """The last day of the live sources' accepted data: the day that is decided by default, and where recorded sources end.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
     from pandas import DataFrame
 
 
@@ -20,22 +21,45 @@ class Predictor(Protocol):
         """Predictions for the rows of `frame`; the columns are the family's own and written in its docstring."""
         ...
 
+    def explain(self, frame: DataFrame) -> DataFrame:
+        """Why the predictions of `frame` are what they are.
+
+        Returns:
+            Rows `row` (position in what `predict` returns, from 0), `feature`, `value` (text) and `contribution`, the largest
+            first within a row. The contributions of a row add up to its score on the scale that the family's docstring names; the
+            part that no feature explains is the feature `(base)`.
+        """
+        ...
+
+    def losses(self, held_out: DataFrame) -> np.ndarray:
+        """One loss (not negative, lower is better) a judged unit, in an order that depends on `held_out` alone.
+
+        Two models of a family are compared by their losses on the same rows, pair by pair. `held_out` has the training columns.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Trained:
     """One training run: the model for tomorrow and the evidence for it.
 
     `metrics` and `baseline` are measured on the same held-out rows; both hold `primary_metric`. `model` may be refitted on
-    all rows after the measurement. `figures` maps a file stem to a matplotlib figure.
+    all rows after the measurement; `judged` is the one that has not seen `held_out`. What is held out must be the last rows in time,
+    or chosen by a hash of the row's key, so that an older version's `judged` has not seen them either. `slices` has one row a part of
+    the held-out rows: `slice` (such as `region=SP`), `rows`, and the primary metric under its name. `figures` maps a file stem to a
+    matplotlib figure.
     """
 
     model: Predictor
+    judged: Predictor
+    held_out: DataFrame
     metrics: dict[str, float]
     baseline: dict[str, float]
     params: dict[str, Any]
     primary_metric: str
     higher_is_better: bool
     input_example: DataFrame
+    slices: DataFrame | None = None
     figures: dict[str, Any] = field(default_factory=dict)
 
     @property

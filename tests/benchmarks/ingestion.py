@@ -16,11 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from eco_assets.contracts.contract import Contract, load_contracts
+from tests.servers import postgres, postgres_binary
+
+POSTGRES_TYPES = {"DOUBLE": "double precision", "VARCHAR": "text"}
 
 ITEMS = next(contract for contract in load_contracts() if contract.table == "varejo.order_items")
 SHAPE = """SELECT md5((i // 3)::VARCHAR) AS order_id, (i % 3 + 1)::INTEGER AS order_item_id, md5((i % 30011)::VARCHAR) AS product_id,
@@ -101,15 +106,73 @@ def dlt_file(root: Path, kind: str) -> None:
     pipeline.run((filesystem(bucket_url=root.as_uri(), file_glob=f"items.{kind}") | reader).with_name("items")).raise_on_failed_jobs()
 
 
-CASES = {"copy": copy_file, "eco": eco_file, "eco check only": eco_check, "dlt": dlt_file}
+def eco_postgres(root: Path, kind: str) -> None:
+    """A connection's sync: read by its cursor, checked, committed with the state, in the commits of a first sync."""
+    from eco_assets.aurion.connectors.sql import SqlConnector
+    from eco_assets.aurion.landing import Landing
+    from eco_assets.aurion.sync import Source, sync
+    from eco_assets.lake import Lake
+
+    at = urlsplit(kind)
+    address = {"host": at.hostname, "port": at.port, "user": at.username, "password": "none", "database": at.path[1:]}
+    config = {**address, "tables": {"items": {"cursor": "shipping_limit_date", "key": ["order_id", "order_item_id"]}}}
+    contract = replace(ITEMS, server="connection", load_mode="append")
+    lake = Lake(root / "lake-postgres")
+    (landed,) = sync(lake, Landing(lake, root, root / "inbox"), Source("bench", SqlConnector("postgres"), config, [("items", contract)]))
+    assert landed.is_accepted, landed.reasons
+
+
+def copy_postgres(root: Path, kind: str) -> None:
+    """DuckDB's Postgres scanner, copied to Parquet, nothing checked."""
+    from eco_assets.lake import Lake
+
+    with Lake(root / "lake-copy").connect(read_only=False) as db:
+        db.execute(f"ATTACH '{kind}' AS source (TYPE postgres, READ_ONLY)")
+        db.execute(f"COPY source.public.items TO '{root / 'copy-postgres.parquet'}' (FORMAT parquet, COMPRESSION zstd)")
+
+
+def dlt_postgres(root: Path, kind: str) -> None:
+    """The table reader of dlt into DuckDB, as its documentation has it."""
+    import dlt
+    from dlt.sources.sql_database import sql_table
+
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    pipeline = dlt.pipeline(
+        "bench_pg", pipelines_dir=str(root / "dlt-pg"), destination=dlt.destinations.duckdb(str(root / "dlt-pg.duckdb"))
+    )
+    pipeline.run(sql_table(credentials=kind.replace("postgresql:", "postgresql+psycopg:"), table="items")).raise_on_failed_jobs()
+
+
+FILES = {"copy": copy_file, "eco": eco_file, "eco check only": eco_check, "dlt": dlt_file}
+TABLES = {"copy": copy_postgres, "eco": eco_postgres, "dlt": dlt_postgres}
 
 
 def measured(root: Path, case: str, kind: str) -> dict[str, float]:
-    """Run one case in a process of its own."""
+    """Run one case in a process of its own; `kind` is `csv`, `parquet` or the URL of a database."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([sys.executable, "-m", "tests.benchmarks.ingestion", "--case", case, "--kind", kind, "--root", root], check=True)
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     return {"wall_s": wall, "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
+
+
+def sources(root: Path) -> Iterator[tuple[str, dict[str, Callable[[Path, str], None]], str]]:
+    """Each source with its cases and where it is; PostgreSQL only where its server is installed."""
+    yield "csv", FILES, "csv"
+    yield "parquet", FILES, "parquet"
+    if postgres_binary("initdb") is None:
+        print("postgres: no server on this machine")
+        return
+    with postgres(root) as url:
+        import psycopg
+
+        with psycopg.connect(url) as connection, connection.cursor() as cursor:
+            types = ", ".join(f"{column.physical_name} {POSTGRES_TYPES.get(column.sql_type, column.sql_type)}" for column in ITEMS.columns)
+            cursor.execute(f"CREATE TABLE items ({types}, PRIMARY KEY (order_id, order_item_id))")
+            with cursor.copy("COPY items FROM STDIN (FORMAT csv, HEADER)") as copy, (root / "items.csv").open("rb") as file:
+                while part := file.read(1 << 20):
+                    copy.write(part)
+            cursor.execute("CREATE INDEX ON items (shipping_limit_date, order_id, order_item_id)")
+        yield "postgres", TABLES, url
 
 
 def main() -> None:
@@ -121,21 +184,22 @@ def main() -> None:
     parser.add_argument("--root", type=Path)
     given = parser.parse_args()
     if given.case:
-        CASES[given.case](given.root, given.kind)
+        cases = FILES if given.kind in ("csv", "parquet") else TABLES
+        cases[given.case](given.root, given.kind)
         return
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="eco-bench-") as folder:
         root = Path(folder)
         prepare(root, given.rows)
         megabytes = (root / "items.csv").stat().st_size / 1e6
-        for kind in ("csv", "parquet"):
+        for source, cases, address in sources(root):
             base = 0.0
-            for case in CASES:
-                cost = measured(root, case, kind)
+            for case in cases:
+                cost = measured(root, case, address)
                 rate = given.rows / cost["cpu_s"]
                 base = base or rate
                 rates = {"rows_per_cpu_s": rate, "mb_per_cpu_s": megabytes / cost["cpu_s"], "ratio": rate / base}
-                found.append({"source": kind, "case": case, **cost, **rates})
+                found.append({"source": source, "case": case, **cost, **rates})
                 print(LINE.format(**found[-1]), flush=True)
     print(f"load average {os.getloadavg()[0]:.1f}; {given.rows:,} rows, {megabytes:.0f} MB as CSV")
     results = Path(__file__).parent / "results"
