@@ -11,14 +11,16 @@ import json
 import threading
 from collections.abc import Sequence
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from servers import HttpServer
 
 from conformance.subject import SECRET, Row, moment
 
 
-class HttpSource:
+class HttpSource(HttpServer):
     """The shop. A context manager: `with HttpSource() as source: source.url`."""
 
     def __init__(self, token: str = SECRET) -> None:
@@ -27,22 +29,7 @@ class HttpSource:
         self.requests: list[str] = []
         self._storm: tuple[int, int, float | None] = (0, 0, None)
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-
-    def __enter__(self) -> HttpSource:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(_handler(self))
 
     def write(self, rows: Sequence[Row]) -> None:
         """Insert or overwrite by id."""

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from servers import HttpServer
+
 ACCESS_KEY = "AKIACONFORMANCE"
 
 
-class FakeS3:
+class FakeS3(HttpServer):
     """One bucket, `lake`. A context manager."""
 
     def __init__(self, access_key: str = ACCESS_KEY) -> None:
         self.access_key = access_key
         self.objects: dict[str, tuple[bytes, float]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-
-    def __enter__(self) -> FakeS3:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(_handler(self))
 
     def put(self, key: str, content: bytes, age_s: float = 0) -> None:
         """Write an object."""

@@ -16,15 +16,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from servers import HttpServer
 
 SECRET = "conformance-s3cret-5f1e9c"  # noqa: S105 -- a made-up one, to look for in logs
 NOW = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
-class FakeShop:
+class FakeShop(HttpServer):
     """The shop. A context manager: `with FakeShop() as shop: shop.url`."""
 
     def __init__(self, secret: str = SECRET) -> None:
@@ -38,22 +40,7 @@ class FakeShop:
         self.leak_per_s: float | None = None  # with a bucket of 4: as Shopify limits
         self._level, self._at = 0.0, time.monotonic()
         self._lock = threading.RLock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-
-    def __enter__(self) -> FakeShop:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(_handler(self))
 
     def put(self, number: int, at: float, **more: Any) -> None:
         """Make or change an order; `at` in seconds after 2026-01-01."""
