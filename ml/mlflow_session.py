@@ -10,12 +10,16 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pandas import DataFrame
 
     from ml.model import Trained
+
+REFERENCE_ROWS = 5_000
 
 
 def client_for(uri: str) -> Any:
@@ -71,9 +75,15 @@ def log_run(client: Any, name: str, artifacts: Path, trained: Trained, tags: dic
         for stem, figure in trained.figures.items():
             mlflow.log_figure(figure, f"figures/{stem}.png")
         mlflow.log_text(f"# {name}\n\n{trained.card}", "card.md")
+        if trained.slices is not None:
+            mlflow.log_text(trained.slices.to_csv(index=False), "slices.csv")
+        with TemporaryDirectory() as folder:
+            kept = Path(folder) / "reference.parquet"
+            sample(trained.held_out, REFERENCE_ROWS).to_parquet(kept, index=False)
+            mlflow.log_artifact(str(kept))
         info = mlflow.pyfunc.log_model(
             name="model",
-            python_model=EcoPyfunc(trained.model),
+            python_model=EcoPyfunc(trained.model, trained.judged),
             signature=infer_signature(trained.input_example, trained.model.predict(trained.input_example)),
             input_example=trained.input_example,
             pip_requirements=requirements(),
@@ -81,6 +91,12 @@ def log_run(client: Any, name: str, artifacts: Path, trained: Trained, tags: dic
     _ensure_registered(client, name)
     version = client.create_model_version(name, source=info.model_uri, run_id=run.info.run_id, model_id=info.model_id, tags=tags)
     return str(version.version)
+
+
+def sample(frame: DataFrame, rows: int) -> DataFrame:
+    """At most `rows` rows, evenly spaced, so that all of the period is in it."""
+    step = -(-len(frame) // rows) or 1
+    return frame.iloc[::step]
 
 
 def _ensure_registered(client: Any, name: str) -> None:

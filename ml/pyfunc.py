@@ -14,10 +14,14 @@ LIBRARIES = ("mlflow", "pandas", "scikit-learn", "scipy", "prophet")
 
 
 class EcoPyfunc(PythonModel):  # type: ignore[misc]  # mlflow ships no types
-    """Wraps a `Predictor`, so that `mlflow models serve` and other MLflow tools can use it too."""
+    """Wraps a `Predictor`, so that `mlflow models serve` and other MLflow tools can use it too.
 
-    def __init__(self, inner: Predictor) -> None:
+    `judged` is the same kind of model, fitted without the rows that judged it; later versions are compared with it.
+    """
+
+    def __init__(self, inner: Predictor, judged: Predictor) -> None:
         self.inner = inner
+        self.judged = judged
 
     def predict(self, context: Any, model_input: DataFrame, params: dict[str, Any] | None = None) -> DataFrame:
         """Predictions of the wrapped model; `params` are not used."""

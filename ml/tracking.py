@@ -1,8 +1,8 @@
-"""MLflow tracking and registry: train when data or code changed, promote what beats its baseline, load the champion.
+"""MLflow tracking and registry: train when data or code changed, let through what beats the champion, load what decides about a day.
 
 One model name is one MLflow experiment and one registered model. Alias `day-YYYYMMDD` is the version that decides about that
-business day, alias `champion` the one of the latest day, alias `candidate` the newest version, promoted or not. Families and
-their queries stay in `families.py`; nothing here knows them.
+business day, alias `champion` the one of the latest day, alias `candidate` the newest version. What people say about a version is in
+`review.py`; families and their queries stay in `families.py`; nothing here knows them.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eco_assets.errors import ModelRejected, NotFound
+from eco_assets.errors import EcoError, ModelRejected, NotFound
 from ml.fingerprint import fingerprint
+from ml.gate import compare
 from ml.mlflow_session import client_for, log_run, tracked
 from ml.model import Predictor, Trained
+from ml.review import CHAMPION, PENDING, REVIEW, WHY, is_promoted, promote, promoted, settle
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-CHAMPION, CANDIDATE = "champion", "candidate"
-REJECTED = "rejected_because"
+CANDIDATE = "candidate"
 BASELINE_PREFIX = "baseline_"
+SEED = 20180531  # of the gate's bootstrap
 
 
 def day_alias(as_of: date) -> str:
@@ -33,7 +35,10 @@ def day_alias(as_of: date) -> str:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered version. `is_new` is true only in the call that trained and promoted it; `as_of` is the day it learned up to."""
+    """A registered version; `as_of` is the day it learned up to.
+
+    `is_new` is true only in the call that trained and promoted it. `waiting` names a newer version that a reviewer has not answered.
+    """
 
     name: str
     version: str
@@ -45,6 +50,7 @@ class ModelVersion:
     data_fingerprint: str
     as_of: date
     model_uri: str
+    waiting: str = ""
 
 
 class Registry:
@@ -53,12 +59,21 @@ class Registry:
     Args:
         tracking_uri: MLflow tracking and registry store, such as `sqlite:///…/mlflow.db`.
         artifact_root: folder of run artifacts; one sub-folder a model name.
+        is_reviewed: a better version waits for a person before it replaces a champion.
     """
 
-    def __init__(self, tracking_uri: str, artifact_root: Path) -> None:
+    def __init__(self, tracking_uri: str, artifact_root: Path, *, is_reviewed: bool = True) -> None:
         self._uri = tracking_uri
         self._artifacts = artifact_root
+        self._is_reviewed = is_reviewed
         self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """MLflow's own client of the store; made when first asked for."""
+        if self._client is None:
+            self._client = client_for(self._uri)
+        return self._client
 
     def train_if_changed(
         self,
@@ -81,38 +96,28 @@ class Registry:
             tags: further tags of the run, such as the agent.
 
         Returns:
-            The version that decides about `as_of`: a new one, the one that these rows and this code gave before, or the
-            champion (`is_new` False) when the new version does not beat its baseline.
+            The version that decides about `as_of`: a new one that passed the gate, the one that these rows and this code gave before,
+            or the champion of that day (`is_new` False) when the new one did not pass, or waits for a reviewer.
 
         Raises:
             ModelRejected: the new version does not beat its baseline and there is no older champion.
         """
-        version = self._train_or_find(name, frame, fit, code_version=code_version, as_of=as_of, tags=tags)
-        self._open().set_registered_model_alias(name, day_alias(as_of), version.version)
-        return version
-
-    def _train_or_find(
-        self, name: str, frame: DataFrame, fit: Callable[[DataFrame], Trained], *, code_version: str, as_of: date, tags: dict[str, str]
-    ) -> ModelVersion:
+        settle(self.client, name)
         identity = {"data_fingerprint": fingerprint(frame), "code_version": code_version}
-        champion = self._by_alias(name, CHAMPION)
         known = self._trained_before(name, identity)
-        if known is not None and REJECTED in known.tags:
-            return self._fall_back(name, champion, known.tags[REJECTED])
-        if known is not None:
-            return self._describe(known)
-        trained = fit(frame)
-        with tracked(self._uri):
-            every_tag = {**tags, **identity, "as_of": as_of.isoformat()}
-            version = log_run(self._open(), name, self._artifacts / name, trained, every_tag)
-        self._open().set_registered_model_alias(name, CANDIDATE, version)
-        if not trained.beats_baseline:
-            why = _shortfall(trained)
-            self._open().set_model_version_tag(name, version, REJECTED, why)
-            return self._fall_back(name, champion, why)
-        if champion is None or champion.tags["as_of"] <= as_of.isoformat():  # a back-fill of an old day never replaces a newer champion
-            self._open().set_registered_model_alias(name, CHAMPION, version)
-        return self._describe(self._open().get_model_version(name, version), is_new=True)
+        if known is None:
+            known, is_new = self._train(name, frame, fit, identity, as_of=as_of, tags=tags), True
+        else:
+            is_new = False
+        chosen = known if is_promoted(known) else self._standing(name, as_of)
+        if chosen is None:
+            raise ModelRejected(
+                f"model {name!r} was trained but not promoted: {known.tags.get(WHY)}. There is no older champion, so nothing may decide "
+                "with it: check the training rows (enough history? labels right?), then train again"
+            )
+        self.client.set_registered_model_alias(name, day_alias(as_of), chosen.version)
+        waiting = str(known.version) if known.tags.get(REVIEW) == PENDING else ""
+        return self._describe(chosen, is_new=is_new and chosen.version == known.version, waiting=waiting)
 
     def load(self, name: str, as_of: date | None = None) -> tuple[Predictor, ModelVersion]:
         """The version that decides about a day, or the champion; ready to predict, with its description.
@@ -120,12 +125,16 @@ class Registry:
         Raises:
             NotFound: there is none.
         """
-        from mlflow.pyfunc import load_model
-
         found = self.latest(name) if as_of is None else self.describe(name, as_of)
+        return self._unpickled(found.model_uri).inner, found
+
+    def reference(self, version: ModelVersion) -> DataFrame:
+        """Rows that a version was judged on, up to 5,000: what its inputs looked like when it was made."""
+        import pandas as pd
+        from mlflow.artifacts import download_artifacts
+
         with tracked(self._uri):
-            inner: Predictor = load_model(found.model_uri).unwrap_python_model().inner
-        return inner, found
+            return pd.read_parquet(download_artifacts(run_id=version.run_id, artifact_path="reference.parquet"))
 
     def describe(self, name: str, as_of: date) -> ModelVersion:
         """The version that decides about a day, without loading it.
@@ -140,7 +149,7 @@ class Registry:
 
     def version(self, name: str, version: str) -> ModelVersion:
         """One version by its number, whatever decides now."""
-        return self._describe(self._open().get_model_version(name, version))
+        return self._describe(self.client.get_model_version(name, version))
 
     def latest(self, name: str) -> ModelVersion:
         """The champion's description, without loading it.
@@ -153,37 +162,74 @@ class Registry:
             raise NotFound(f"no champion of model {name!r} in the registry: materialize its asset first")
         return self._describe(champion)
 
-    def _open(self) -> Any:
-        if self._client is None:
-            self._client = client_for(self._uri)
-        return self._client
+    def _train(
+        self,
+        name: str,
+        frame: DataFrame,
+        fit: Callable[[DataFrame], Trained],
+        identity: dict[str, str],
+        *,
+        as_of: date,
+        tags: dict[str, str],
+    ) -> Any:
+        champion = self._standing(name, as_of)
+        trained = fit(frame)
+        verdict = self._judge(trained, champion)
+        every_tag = {**tags, **identity, "as_of": as_of.isoformat(), WHY: verdict.why}
+        waits = verdict.is_better and verdict.needs_review and self._is_reviewed
+        with tracked(self._uri):
+            version = log_run(self.client, name, self._artifacts / name, trained, every_tag | ({REVIEW: PENDING} if waits else {}))
+        self.client.set_registered_model_alias(name, CANDIDATE, version)
+        if verdict.is_better and not waits:
+            promote(self.client, name, version, by="gate", why=verdict.why)
+        return self.client.get_model_version(name, version)
+
+    def _judge(self, trained: Trained, champion: Any | None) -> _Verdict:
+        if not trained.beats_baseline:
+            return _Verdict(False, _shortfall(trained))
+        if champion is None:
+            return _Verdict(True, "the first that beats its baseline", needs_review=False)
+        number = champion.version
+        try:
+            judged: Predictor = self._unpickled(f"models:/{champion.name}/{number}").judged
+        except _UNREADABLE as error:  # what cannot be loaded cannot decide either
+            why = f"it beats its baseline, and version {number}, made by older code, cannot be loaded ({error!r})"
+            return _Verdict(True, why, needs_review=False)
+        try:
+            found = compare(judged.losses(trained.held_out), trained.judged.losses(trained.held_out), seed=SEED)
+        except (EcoError, *_UNREADABLE) as error:
+            return _Verdict(True, f"it beats its baseline; version {number} cannot judge the same rows ({error!r})")
+        than = "as" if found.verdict == "same" else "than"
+        return _Verdict(found.verdict == "better", f"{found.verdict} {than} version {number}: {found}")
+
+    def _standing(self, name: str, as_of: date) -> Any | None:
+        """The promoted version that had learned the most by the end of a day; a later one has seen what was not known then."""
+        known = [version for version in promoted(self.client, name) if version.tags["as_of"] <= as_of.isoformat()]
+        return max(known, key=lambda version: (version.tags["as_of"], int(version.version)), default=None)
+
+    def _unpickled(self, uri: str) -> Any:
+        from mlflow.pyfunc import load_model
+
+        with tracked(self._uri):
+            return load_model(uri).unwrap_python_model()
 
     def _by_alias(self, name: str, alias: str) -> Any | None:
         from mlflow.exceptions import MlflowException
 
-        client = self._open()
         try:
-            version = client.get_registered_model(name).aliases.get(alias)
+            version = self.client.get_registered_model(name).aliases.get(alias)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return None
-        return None if version is None else client.get_model_version(name, version)
+        return None if version is None else self.client.get_model_version(name, version)
 
     def _trained_before(self, name: str, identity: dict[str, str]) -> Any | None:
-        versions = self._open().search_model_versions(f"name = '{name}' AND tag.data_fingerprint = '{identity['data_fingerprint']}'")
+        versions = self.client.search_model_versions(f"name = '{name}' AND tag.data_fingerprint = '{identity['data_fingerprint']}'")
         return next((version for version in versions if _is(version, identity)), None)
 
-    def _fall_back(self, name: str, champion: Any | None, why: str) -> ModelVersion:
-        if champion is not None:
-            return self._describe(champion)
-        raise ModelRejected(
-            f"model {name!r} was trained but not promoted: {why}. There is no older champion, so nothing may decide with it: "
-            "check the training rows (enough history? labels right?), then train again"
-        )
-
-    def _describe(self, version: Any, *, is_new: bool = False) -> ModelVersion:
-        values = self._open().get_run(version.run_id).data.metrics
+    def _describe(self, version: Any, *, is_new: bool = False, waiting: str = "") -> ModelVersion:
+        values = self.client.get_run(version.run_id).data.metrics
         return ModelVersion(
             name=version.name,
             version=str(version.version),
@@ -195,7 +241,21 @@ class Registry:
             data_fingerprint=version.tags["data_fingerprint"],
             as_of=date.fromisoformat(version.tags["as_of"]),
             model_uri=f"models:/{version.name}/{version.version}",
+            waiting=waiting,
         )
+
+
+# What unpickling or calling a version of older code raises.
+_UNREADABLE = (AttributeError, ImportError, KeyError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What the gate found: whether the version is better, in words, and whether a person should look before it decides."""
+
+    is_better: bool
+    why: str
+    needs_review: bool = True
 
 
 def _is(version: Any, identity: dict[str, str]) -> bool:

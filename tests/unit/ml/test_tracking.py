@@ -82,7 +82,7 @@ def test_an_older_champion_stays_when_the_new_version_is_rejected(registry: Regi
 
 def test_a_run_holds_figures_card_baseline_and_provenance(registry: Registry, reviews: pd.DataFrame) -> None:
     made = train(registry, "evidence", reviews, fit)
-    client = registry._open()
+    client = registry.client
     run = client.get_run(made.run_id)
     assert run.data.metrics["baseline_macro_f1"] == made.baseline["macro_f1"]
     assert run.data.tags["data_fingerprint"] == made.data_fingerprint
