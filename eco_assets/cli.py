@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from eco_assets import console
-from eco_assets.commands import catalog, connectors, contracts, features, ingest, lake, quality, quarantine
+from eco_assets.commands import catalog, connectors, contracts, features, ingest, lake, models, quality, quarantine
+from eco_assets.commands.export import export
 from eco_assets.commands.shared import Agent, Day, Json, guarded, known_agent, quiet
 from eco_assets.commands.shared import platform as open_platform
 from eco_assets.day import standing_decisions
@@ -25,6 +26,7 @@ for name, noun in {
     "features": features,
     "ingest": ingest,
     "lake": lake,
+    "models": models,
     "quality": quality,
     "quarantine": quarantine,
 }.items():
@@ -112,6 +114,9 @@ def explain(decision_id: Annotated[str, typer.Argument(help="A decision's id, or
     with quiet():
         chain = walk(open_platform(), decision_id)
     console.as_json(chain) if as_json else show(chain)
+
+
+app.command("export")(export)
 
 
 @app.command()

@@ -22,6 +22,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.connections import connection_assets, connection_checks, connection_jobs
     from eco_assets.defs.decisions import decision_assets
     from eco_assets.defs.executions import execution_assets
+    from eco_assets.defs.exports import export_assets
     from eco_assets.defs.features import feature_assets
     from eco_assets.defs.finops import finops_assets
     from eco_assets.defs.jobs import jobs
@@ -38,6 +39,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from resources.platform import PlatformResource
     from sensors.arrivals import arrivals_sensors
     from sensors.decision_changes import decision_sensors
+    from sensors.model_reviews import model_reviews
 
     settings = Settings.from_env()
     reading_jobs, reading_schedules = connection_jobs(settings)
@@ -54,11 +56,12 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             *slo_assets(),
             *report_assets(),
             *feature_assets(),
+            *export_assets(),
             catalog,
         ],
         asset_checks=[*mart_checks(), *quality_checks(), *connection_checks(settings)],
         jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), compact_lake],
         schedules=[*schedules(), *reading_schedules, compaction_schedule()],
-        sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors()],
+        sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors(), model_reviews],
         resources={"platform": PlatformResource(), "dbt": DbtResource(), **(resources or {})},
     )

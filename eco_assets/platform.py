@@ -63,7 +63,8 @@ class Platform:
         """The model registry."""
         from ml.tracking import Registry
 
-        return Registry(self.settings.mlflow_uri, self.settings.mlflow_artifacts)
+        reviewed = self.settings.model_review == "required"
+        return Registry(self.settings.mlflow_uri, self.settings.mlflow_artifacts, is_reviewed=reviewed)
 
     @cached_property
     def workspace(self) -> FolderWorkspace:

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,6 +36,9 @@ class Settings(BaseModel):
     )
     connections: Path | None = Field(default=None, description="Folder of configured connections; `connections` in the home by default.")
     redis_url: str | None = Field(default=None, repr=False, description="Redis that serves features; a SQLite file in the home by default.")
+    model_review: Literal["required", "none"] = Field(
+        default="required", description="Whether a person approves a better model before it replaces the champion; the first needs nobody."
+    )
     lake_wait_s: float = Field(default=120.0, gt=0, description="Seconds to wait for another process that writes to the lake.")
     steps_slow_ms: int = Field(default=0, ge=0, description="Milliseconds to wait before each workflow step; for crash drills.")
 
@@ -103,6 +107,16 @@ class Settings(BaseModel):
         return self.home / "ledger.db"
 
     @property
+    def data_docs(self) -> Path:
+        """Folder of Great Expectations' pages, a mart and a day."""
+        return self.home / "data_docs"
+
+    @property
+    def exports(self) -> Path:
+        """Folder of exported files."""
+        return self.home / "exports"
+
+    @property
     def jorge_db(self) -> Path:
         """SQLite file of the durable engine."""
         return self.home / "jorge" / "engine.db"
@@ -118,9 +132,14 @@ class Settings(BaseModel):
         return self.home / "notion"
 
     @property
+    def mlflow_db(self) -> Path:
+        """SQLite file of MLflow."""
+        return self.home / "mlflow" / "mlflow.db"
+
+    @property
     def mlflow_uri(self) -> str:
         """MLflow tracking and registry URI."""
-        return f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+        return f"sqlite:///{self.mlflow_db}"
 
     @property
     def mlflow_artifacts(self) -> Path:

@@ -15,8 +15,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from ml.model import Trained
 
 REFERENCE_ROWS = 5_000
@@ -65,6 +63,7 @@ def log_run(client: Any, name: str, artifacts: Path, trained: Trained, tags: dic
     import mlflow
     from mlflow.models import infer_signature
 
+    from ml.drift import reference_sample
     from ml.pyfunc import EcoPyfunc, requirements
 
     tags = {**tags, "primary_metric": trained.primary_metric}
@@ -79,7 +78,7 @@ def log_run(client: Any, name: str, artifacts: Path, trained: Trained, tags: dic
             mlflow.log_text(trained.slices.to_csv(index=False), "slices.csv")
         with TemporaryDirectory() as folder:
             kept = Path(folder) / "reference.parquet"
-            sample(trained.held_out, REFERENCE_ROWS).to_parquet(kept, index=False)
+            reference_sample(trained.held_out, REFERENCE_ROWS).to_parquet(kept, index=False)
             mlflow.log_artifact(str(kept))
         info = mlflow.pyfunc.log_model(
             name="model",
@@ -91,12 +90,6 @@ def log_run(client: Any, name: str, artifacts: Path, trained: Trained, tags: dic
     _ensure_registered(client, name)
     version = client.create_model_version(name, source=info.model_uri, run_id=run.info.run_id, model_id=info.model_id, tags=tags)
     return str(version.version)
-
-
-def sample(frame: DataFrame, rows: int) -> DataFrame:
-    """At most `rows` rows, evenly spaced, so that all of the period is in it."""
-    step = -(-len(frame) // rows) or 1
-    return frame.iloc[::step]
 
 
 def _ensure_registered(client: Any, name: str) -> None:

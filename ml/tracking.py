@@ -136,6 +136,13 @@ class Registry:
         with tracked(self._uri):
             return pd.read_parquet(download_artifacts(run_id=version.run_id, artifact_path="reference.parquet"))
 
+    def card(self, version: ModelVersion) -> str:
+        """The model card of a version, Markdown."""
+        from mlflow.artifacts import load_text
+
+        with tracked(self._uri):
+            return str(load_text(f"runs:/{version.run_id}/card.md"))
+
     def describe(self, name: str, as_of: date) -> ModelVersion:
         """The version that decides about a day, without loading it.
 

@@ -5,11 +5,18 @@ Types are dbt's contracts' to hold, not these.
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+ROWS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -23,11 +30,12 @@ class Expect:
 
 @dataclass(frozen=True)
 class Validation:
-    """The result of a suite. `failed` names expectations that block, `warned` those that do not."""
+    """The result of a suite. `failed` names expectations that block, `warned` those that do not; `sample` has rows, masked."""
 
     evaluated: int
     failed: tuple[str, ...]
     warned: tuple[str, ...]
+    sample: tuple[dict[str, str], ...] = ()
 
 
 def _between(column: str, low: float, high: float | None = None, severity: str = "critical", **more: Any) -> Expect:
@@ -84,26 +92,73 @@ SUITES: dict[str, tuple[Expect, ...]] = {
 }
 
 
-def validate(mart: str, rows: pd.DataFrame) -> Validation:
-    """Run a mart's suite on one day's rows."""
+def validate(mart: str, rows: pd.DataFrame, *, hidden: Collection[str] = (), docs: Path | None = None) -> Validation:
+    """Run a mart's suite on one day's rows.
+
+    Args:
+        mart: name of the dbt model.
+        rows: its rows.
+        hidden: protected columns; their texts become pseudonyms first, their numbers are judged but not shown.
+        docs: folder for Great Expectations' own pages of this suite and result, made anew; `index.html` is the first.
+    """
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    shown, secret = _shown(rows, hidden)
+    is_secret = any(secret & {expect.arguments.get("column"), *expect.arguments.get("column_list", ())} for expect in SUITES[mart])
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     batch = context.data_sources.add_pandas("lake").add_dataframe_asset(mart).add_batch_definition_whole_dataframe("day")
     suite = gx.ExpectationSuite(name=mart)
     for number, expect in enumerate(SUITES[mart]):
-        suite.add_expectation(getattr(gx.expectations, expect.kind)(**expect.arguments, meta={"number": number}))
-    results = (
-        gx.ValidationDefinition(name=mart, data=batch, suite=context.suites.add(suite)).run(batch_parameters={"dataframe": rows}).results
-    )
-    broken = [(SUITES[mart][result.expectation_config.meta["number"]], result) for result in results if not result.success]
+        expectation = getattr(gx.expectations, expect.kind)(**expect.arguments, severity=expect.severity, meta={"number": number})
+        suite.add_expectation(expectation)
+    definition = gx.ValidationDefinition(name=mart, data=batch, suite=context.suites.add(suite))
+    definition = context.validation_definitions.add(definition)
+    form = {"result_format": "BOOLEAN_ONLY" if is_secret else "SUMMARY"}
+    checkpoint = gx.Checkpoint(name=mart, validation_definitions=[definition], result_format=form)
+    (run,) = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": shown}).run_results.values()
+    if docs is not None:
+        _write_docs(context, docs)
+    broken = [(SUITES[mart][result.expectation_config.meta["number"]], result) for result in run.results if not result.success]
     return Validation(
-        evaluated=len(results),
+        evaluated=len(run.results),
         failed=tuple(_words(expect, result) for expect, result in broken if expect.severity == "critical"),
         warned=tuple(_words(expect, result) for expect, result in broken if expect.severity == "warning"),
+        sample=_sample(shown.drop(columns=list(secret)), [result for _, result in broken]),
     )
+
+
+def _shown(rows: pd.DataFrame, hidden: Collection[str]) -> tuple[pd.DataFrame, set[str]]:
+    """The rows with protected texts as pseudonyms, as unique as before, and the protected columns that are no texts."""
+    shown, secret = rows.reset_index(drop=True), set()
+    for name in set(hidden) & set(shown.columns):
+        values = shown[name]
+        is_text = values.map(lambda value: value is None or isinstance(value, str)).all()
+        if is_text:
+            shown[name] = values.map(lambda value: f"•••{hashlib.sha256(value.encode()).hexdigest()[:8]}", na_action="ignore")
+        else:
+            secret.add(name)
+    return shown, secret
+
+
+def _sample(rows: pd.DataFrame, broken: Sequence[Any]) -> tuple[dict[str, str], ...]:
+    """The first rows that broke anything."""
+    found = [place for result in broken for place in result.result.get("partial_unexpected_index_list") or []]
+    lines = rows.loc[sorted(set(found))[:ROWS_SHOWN]].to_dict("records")
+    return tuple({str(name): str(value) for name, value in line.items()} for line in lines)
+
+
+def _write_docs(context: Any, folder: Path) -> None:
+    """Great Expectations' pages, made beside and moved into place."""
+    making = folder.with_name(f".{folder.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(making)}
+    index = {"class_name": "DefaultSiteIndexBuilder", "show_cta_footer": False}
+    context.add_data_docs_site("eco", {"class_name": "SiteBuilder", "store_backend": store, "site_index_builder": index})
+    context.build_data_docs(site_names=["eco"])
+    shutil.rmtree(folder, ignore_errors=True)
+    making.replace(folder)
 
 
 def _words(expect: Expect, result: Any) -> str:

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from eco_assets.aurion import incoming as arrivals
 from eco_assets.aurion.batches import Batch, Batches
-from eco_assets.aurion.drift import announced, fits_when_widened, refusal_of_missing
+from eco_assets.aurion.drift import refusal_of_missing
 from eco_assets.aurion.incoming import Incoming
+from eco_assets.aurion.judge import Correct, at_once, load_texts, row_by_row
 from eco_assets.aurion.loads import served_batches
 from eco_assets.aurion.upserts import newest_by_key
-from eco_assets.contracts.check import find_violations, literal, pattern_rules, quoted, typed_rules, typed_select, unique_sets
+from eco_assets.contracts.check import quoted
 from eco_assets.contracts.contract import Column, Contract
 from eco_assets.errors import DataRejected, NotFound
 from eco_assets.lake import Lake
@@ -29,8 +30,6 @@ from eco_assets.lake import Lake
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-
-Correct = Callable[["duckdb.DuckDBPyConnection"], None]
 
 
 @dataclass(frozen=True)
@@ -137,15 +136,15 @@ class Landing:
         target.parent.mkdir(parents=True, exist_ok=True)
         with duckdb.connect(config={"temp_directory": str(self._lake.root / "tmp")}) as db:
             came = self._complete(contract, arrive(db))
-            judged = self._row_by_row(db, contract, came, blank, target, correct)
+            judged = row_by_row(db, contract, came, blank, target, self._broken(blank), correct)
         if judged.status == "quarantined":
-            (self._quarantine(blank) / f"{batch_id}.parquet").unlink(missing_ok=True)
+            self._broken(blank).unlink(missing_ok=True)
             raise DataRejected("; ".join(judged.reasons))
         return self.batches.save(judged)
 
     def read(self, db: duckdb.DuckDBPyConnection, contract: Contract, came: Incoming) -> None:
         """Make the table `incoming` of an arrival: its columns as text, and `_eco_row`. Raises `DataRejected` where it cannot be read."""
-        _load_texts(db, contract, self._complete(contract, came))
+        load_texts(db, contract, self._complete(contract, came))
 
     def reconcile(self, contract: Contract) -> None:
         """Tell the register of batches that are in the lake, but whose process was killed before it could say so."""
@@ -206,7 +205,7 @@ class Landing:
         try:
             with duckdb.connect(config={"temp_directory": str(self._lake.root / "tmp")}) as db:
                 came = self._complete(contract, arrive(db))
-                judged = _at_once(db, contract, came, blank, target) or self._row_by_row(db, contract, came, blank, target)
+                judged = at_once(db, contract, came, blank, target) or row_by_row(db, contract, came, blank, target, self._broken(blank))
         except DataRejected as error:
             keep()
             return self.batches.save(replace(blank, status="quarantined", reasons=(f"{blank.file}: {error}",)))
@@ -237,111 +236,17 @@ class Landing:
         except (NotFound, duckdb.CatalogException, duckdb.BinderException):  # no such table or column yet
             return False
 
-    def _row_by_row(
-        self,
-        db: duckdb.DuckDBPyConnection,
-        contract: Contract,
-        came: Incoming,
-        blank: Batch,
-        target: Path,
-        correct: Correct = lambda _: None,
-    ) -> Batch:
-        """Find every row that breaks the contract. Slow, and says file, row and column."""
-        _load_texts(db, contract, came)
-        correct(db)
-        rows = _count(db, "SELECT count(*) FROM incoming")
-        if rows == 0:
-            raise DataRejected("the file has a header but no row; send it again with its content")
-        violations = find_violations(db, contract, blank.file)
-        wider = fits_when_widened(db, contract, violations)
-        if wider is not contract:
-            violations = find_violations(db, wider, blank.file)
-        rejected = _count(db, "SELECT count(DISTINCT _eco_row) FROM broken")
-        reasons = tuple(str(violation) for violation in violations)
-        changes = announced(contract, came, wider)
-        if rejected:
-            self._keep_rows(db, blank)
-        if rejected and not (contract.keeps_good_rows and rejected <= contract.max_invalid_share * rows):
-            return replace(blank, status="quarantined", rows=rows, rejected=rejected, reasons=reasons, changes=changes)
-        good = "(SELECT * FROM incoming WHERE _eco_row NOT IN (SELECT _eco_row FROM broken) ORDER BY _eco_row)"
-        _copy(db, f"{typed_select(wider)}{_extras(came)}", good, blank, target)
-        return replace(blank, rows=rows - rejected, rejected=rejected, reasons=reasons, changes=changes, bytes=target.stat().st_size)
-
     def _quarantine(self, batch: Batch) -> Path:
         folder = self._lake.root / "quarantine" / batch.table.replace(".", "/")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _keep_rows(self, db: duckdb.DuckDBPyConnection, batch: Batch) -> None:
-        """The broken rows as they came, each with every reason."""
-        target = self._quarantine(batch) / f"{batch.batch_id}.parquet"
-        db.execute(
-            f"""COPY (SELECT i.*, b.reasons AS _eco_reasons FROM incoming i JOIN (
-                  SELECT _eco_row, list(column_name || ': ' || rule ORDER BY column_name, rule) AS reasons FROM broken GROUP BY 1) b
-                USING (_eco_row) ORDER BY _eco_row) TO {literal(str(target))} (FORMAT parquet)"""
-        )
+    def _broken(self, batch: Batch) -> Path:
+        """Where the rows go that break the contract."""
+        return self._quarantine(batch) / f"{batch.batch_id}.parquet"
 
     def _keep_copy(self, path: Path, batch: Batch) -> None:
         shutil.copyfile(path, self._quarantine(batch) / f"{batch.batch_id}-{path.name}")
-
-
-def _at_once(db: duckdb.DuckDBPyConnection, contract: Contract, came: Incoming, blank: Batch, target: Path) -> Batch | None:
-    """Read, check and write in one pass; None as soon as anything is not as promised, which says nothing of what or where."""
-    import duckdb
-
-    if came.typed is None:
-        return None
-    rules = typed_rules(contract, lambda column: quoted(column.physical_name))
-    fine = f"CASE WHEN {' OR '.join(f'coalesce({rule}, false)' for rule in rules)} THEN error('broken') ELSE true END" if rules else "true"
-    rows = f"(SELECT *, row_number() OVER () AS _eco_row FROM {came.typed}) WHERE {fine}"
-    try:
-        _copy(db, f"{typed_select(contract, arrivals.whole)}{_extras(came)}", rows, blank, target)
-        written = f"read_parquet({literal(str(target))})"
-        count = _count(db, f"SELECT count(*) FROM {written}")
-        if any(db.execute(f"SELECT 1 FROM {written} WHERE {rule} LIMIT 1").fetchone() for rule in pattern_rules(contract)):
-            return None
-        for columns in unique_sets(contract):
-            names = ", ".join(quoted(name) for name in columns)
-            present = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
-            marks = f"(SELECT hash({names}) AS mark FROM {written} WHERE {present})"  # two keys with one hash are told apart row by row
-            if db.execute(f"SELECT 1 FROM {marks} GROUP BY mark HAVING count(*) > 1 LIMIT 1").fetchone():
-                return None
-    except duckdb.Error:
-        return None
-    if count == 0:
-        return None
-    return replace(blank, rows=count, changes=announced(contract, came), bytes=target.stat().st_size)
-
-
-def _copy(db: duckdb.DuckDBPyConnection, select: str, rows: str, batch: Batch, target: Path) -> None:
-    temporary = target.with_suffix(".tmp")
-    db.execute(
-        f"""COPY (SELECT {select}, {literal(batch.file)} AS _eco_file, _eco_row, '{batch.batch_id}' AS _eco_batch,
-              TIMESTAMP '{batch.at}' AS _eco_loaded_at FROM {rows}) TO {literal(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"""
-    )
-    temporary.replace(target)
-
-
-def _load_texts(db: duckdb.DuckDBPyConnection, contract: Contract, came: Incoming) -> None:
-    """Make the table `incoming`: every column as text, and `_eco_row`."""
-    import duckdb
-
-    names = [*(column.physical_name for column in contract.columns), *came.extra]
-    columns = ", ".join(quoted(name) for name in names)
-    try:
-        db.execute(f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT row_number() OVER () AS _eco_row, {columns} FROM {came.texts}")
-    except duckdb.Error as error:
-        raise DataRejected(f"the file cannot be read as {contract.file_format}: {str(error).splitlines()[0]}") from error
-
-
-def _extras(came: Incoming) -> str:
-    """Unannounced columns, kept as the text that they came as."""
-    return "".join(f", CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in came.extra)
-
-
-def _count(db: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = db.execute(query).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _sha256(path: Path) -> str:

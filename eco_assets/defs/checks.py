@@ -6,9 +6,13 @@ from collections.abc import Iterator
 import dagster as dg
 
 from eco_assets.aurion.expectations import SUITES, validate
-from eco_assets.defs.describe import day_of
+from eco_assets.aurion.quality.findings import as_markdown
+from eco_assets.catalog.samples import Protections
+from eco_assets.contracts.contract import load_contracts
+from eco_assets.defs.describe import day_of, path_metadata
 from eco_assets.defs.partitions import DAILY
 from eco_assets.defs.phd import model_key
+from eco_assets.lineage.project import load_lineage
 from resources.platform import PlatformResource
 
 CHECK = "great_expectations"
@@ -24,8 +28,12 @@ def _check(mart: str) -> dg.AssetChecksDefinition:
         pool="lake",
     )
     def expectations(context: dg.AssetCheckExecutionContext, platform: PlatformResource) -> dg.AssetCheckResult:
-        rows = platform.get().lake.frame(f"SELECT * FROM marts.{mart} WHERE as_of = $as_of", {"as_of": day_of(context)})
-        result = validate(mart, rows)
+        engines, day = platform.get(), day_of(context)
+        rows = engines.lake.frame(f"SELECT * FROM marts.{mart} WHERE as_of = $as_of", {"as_of": day})
+        protections = Protections(load_contracts(), load_lineage())
+        hidden = [name for name in rows.columns if not protections.of(f"marts.{mart}", name).is_shown]
+        docs = engines.settings.data_docs / mart / day.isoformat()
+        result = validate(mart, rows, hidden=hidden, docs=docs)
         return dg.AssetCheckResult(
             passed=not (result.failed or result.warned),
             severity=dg.AssetCheckSeverity.ERROR if result.failed else dg.AssetCheckSeverity.WARN,
@@ -33,6 +41,8 @@ def _check(mart: str) -> dg.AssetChecksDefinition:
                 "rows": len(rows),
                 "expectations": result.evaluated,
                 "broken": dg.MetadataValue.md("\n".join(f"- {line}" for line in (*result.failed, *result.warned)) or "none"),
+                "sample": dg.MetadataValue.md(as_markdown(result.sample) if result.sample else "none"),
+                "data_docs": path_metadata(docs / "index.html"),
             },
         )
 

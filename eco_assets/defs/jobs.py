@@ -8,6 +8,8 @@ from eco_assets.settings import AGENTS
 
 MAIN = "eco"
 WEEKLY = "eco_weekly"
+TRAIN, EVALUATE, EXPORT = "train", "evaluate", "export"
+EVALUATIONS, EXPORTS = "evaluations", "exports"  # groups that are not of every day: what judges models, files of marts
 
 
 def agent_job(agent: str) -> str:
@@ -28,7 +30,7 @@ def _job(name: str, selection: dg.AssetSelection, description: str, agent: str =
 
 def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     """All jobs."""
-    everything = dg.AssetSelection.all() - dg.AssetSelection.groups("connections", "catalog")
+    everything = dg.AssetSelection.all() - dg.AssetSelection.groups("connections", "catalog", EVALUATIONS, EXPORTS)
     acting = dg.AssetSelection.groups("executions", "finops", "slo", "reports")
     group_page = dg.AssetSelection.assets(["reports", "grupo", "daily_index"])
     every_agent = [
@@ -57,6 +59,9 @@ def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
             dg.AssetSelection.groups("aurion", "phd", "models", "feature_store"),
             "Data and models anew, as of the last business day.",
         ),
+        _job(TRAIN, dg.AssetSelection.groups("models"), "Trains every model whose rows or code changed, and scores the day."),
+        _job(EVALUATE, dg.AssetSelection.groups(EVALUATIONS), "Judges every model by what came true since it predicted."),
+        _job(EXPORT, dg.AssetSelection.groups(EXPORTS), "Every mart of one day as a file."),
         *every_agent,
         *executions,
     ]

@@ -1,11 +1,19 @@
-"""Schedules: every day the decisions, every week data and models. The day is the last business day of the data, not the wall clock's."""
+"""Schedules: the declared table here, and those of the models, one YAML file each in `ml/schedules`.
+
+The day is the last business day of the data, not the wall clock's.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
 
 import dagster as dg
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eco_assets.defs.jobs import WEEKLY
-from eco_assets.errors import EcoError
+from eco_assets.errors import ConfigError, EcoError
+from eco_assets.settings import PROJECT_ROOT
 from resources.platform import PlatformResource
 
 ZONE = "America/Sao_Paulo"
@@ -16,8 +24,31 @@ TABLE = (
 )
 
 
-def _schedule(name: str, job: str, cron: str, description: str) -> dg.ScheduleDefinition:
-    @dg.schedule(name=name, job_name=job, cron_schedule=cron, execution_timezone=ZONE, description=description)
+FOLDER = PROJECT_ROOT / "ml" / "schedules"
+
+
+class ModelSchedule(BaseModel):
+    """One file of `ml/schedules`: when which of the models' jobs runs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    description: str
+    cron: str
+    timezone: str = ZONE
+    job: Literal["train", "evaluate"]
+
+
+def read_schedule(path: Path) -> ModelSchedule:
+    """One file. Raises `ConfigError` that names the file and what is wrong with it."""
+    try:
+        return ModelSchedule.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ConfigError(f"{path.name}: {error}") from error
+
+
+def _schedule(name: str, job: str, cron: str, description: str, zone: str = ZONE) -> dg.ScheduleDefinition:
+    @dg.schedule(name=name, job_name=job, cron_schedule=cron, execution_timezone=zone, description=description)
     def tick(context: dg.ScheduleEvaluationContext, platform: PlatformResource) -> dg.RunRequest | dg.SkipReason:
         try:
             day = platform.get().business_date().isoformat()
@@ -32,3 +63,6 @@ def schedules() -> Iterator[dg.ScheduleDefinition]:
     """All schedules of the table."""
     for row in TABLE:
         yield _schedule(*row)
+    for path in sorted(FOLDER.glob("*.yaml")):
+        each = read_schedule(path)
+        yield _schedule(each.name, each.job, each.cron, each.description, each.timezone)

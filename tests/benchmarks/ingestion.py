@@ -72,12 +72,12 @@ def eco_check(root: Path, kind: str) -> None:
     import duckdb
 
     from eco_assets.aurion import incoming
-    from eco_assets.aurion.landing import _load_texts
+    from eco_assets.aurion.judge import load_texts
     from eco_assets.contracts.check import find_violations
 
     contract = contract_of(kind)
     with duckdb.connect() as db:
-        _load_texts(db, contract, incoming.of_file(db, contract, root / f"items.{kind}"))
+        load_texts(db, contract, incoming.of_file(db, contract, root / f"items.{kind}"))
         assert not find_violations(db, contract, "items")
 
 

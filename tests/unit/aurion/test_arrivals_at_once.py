@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -11,9 +12,8 @@ from hypothesis import strategies as st
 
 from eco_assets.aurion import incoming as arrivals
 from eco_assets.aurion.batches import Batch
-from eco_assets.aurion.landing import Landing, _at_once
+from eco_assets.aurion.judge import at_once, row_by_row
 from eco_assets.contracts.contract import load_contracts
-from eco_assets.lake import Lake
 
 NUMBERS = ("", "0", "1", "7", "-3", "4.5", "1e3", " 7", "+7", "007", "nan", "inf", "1_000", "99999999999", "58.90", "0.1", "1,5", "9" * 40)
 OTHERS = (
@@ -39,10 +39,9 @@ BY_NAME = {contract.table: contract for contract in load_contracts()}
 def both_ways(table: str, path: Path, root: Path) -> tuple[object, object]:
     """What the fast and the slow way make of a file; the fast one may decline (None)."""
     contract = BY_NAME[table]
-    landing = Landing(Lake(root / "lake"), path.parent, root / "inbox")
     blank = Batch("b", table, path.name, "f", "1.0.0", "validated", 0, 0, (), "2026-01-01 00:00:00.000000")
     found: list[object] = []
-    for number, way in enumerate((_at_once, landing._row_by_row)):
+    for number, way in enumerate((at_once, partial(row_by_row, broken=root / "broken.parquet"))):
         target = root / f"{number}.parquet"
         with duckdb.connect() as db:
             batch = way(db, contract, arrivals.of_file(db, contract, path), blank, target)
