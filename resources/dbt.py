@@ -57,7 +57,15 @@ class DbtResource(dg.ConfigurableResource):
             runtime_excludes=[],
         )
         target = lake.root.parent / "dbt"
-        arguments = ["--quiet", "build", *chosen.selection_args, "--vars", json.dumps(dict(variables))]
+        arguments = [
+            "--quiet",
+            "build",
+            "--exclude-resource-type",
+            "unit_test",
+            *chosen.selection_args,
+            "--vars",
+            json.dumps(dict(variables)),
+        ]
         messages, failed = run_dbt(arguments, lake, target)
         for message in messages:
             event = DbtCoreCliEventMessage(raw_event=message, event_history_metadata={})

@@ -14,8 +14,11 @@ from eco_assets.aurion.stream.ingester import heartbeats
 from eco_assets.contracts.contract import Contract, load_contracts
 from eco_assets.defs.aurion import raw_key, source_key
 from eco_assets.defs.describe import common
+from eco_assets.defs.phd import model_key
 from resources.platform import PlatformResource
 
+# dbt models that take part in each load; their own SQL reads only what is new.
+UPDATED = {"industrial": ("stg_industrial__machine_readings", "feat_industrial__reading_windows")}
 INGESTER = "ingester"  # below ECO_HOME: what the resident process says of itself
 
 
@@ -36,11 +39,12 @@ def stream_sources(contracts: Sequence[Contract] | None = None) -> Iterator[dg.A
 
 
 def arrival_jobs(contracts: Sequence[Contract] | None = None) -> Iterator["dg.UnresolvedAssetJobDefinition"]:
-    """One job a domain: observes its inbox and loads it; what is made of the tables is for the daily jobs."""
+    """One job a domain: observes its inbox, loads it and updates what is made of it with each load; the rest is for the daily jobs."""
     for domain, group in _by_domain(contracts):
+        loaded = [key for contract in group for key in (source_key(contract), raw_key(contract))]
         yield dg.define_asset_job(
             arrival_job(domain),
-            selection=[key for contract in group for key in (source_key(contract), raw_key(contract))],
+            selection=[*loaded, *(model_key(model) for model in UPDATED.get(domain, ()))],
             executor_def=dg.in_process_executor,
             description=f"Loads what the resident ingester wrote for {domain}.",
             tags={"agent": domain},
