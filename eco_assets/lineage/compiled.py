@@ -66,9 +66,11 @@ def _state(project: Path) -> str:
 
 
 def _compile(project: Path) -> list[Compiled]:
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    with tempfile.TemporaryDirectory() as folder:
+    # After a failure a thread of dbt may still be writing while the folder is removed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder, "profiles.yml").write_text(_PROFILE, encoding="utf-8")
         where = ["--project-dir", str(project), "--profiles-dir", folder, "--target-path", folder, "--log-path", folder]
         arguments = [
@@ -76,13 +78,15 @@ def _compile(project: Path) -> list[Compiled]:
             "none",
             "--no-populate-cache",
             "compile",
-            "--no-introspect",
             "--threads",
             "1",
             "--vars",
             json.dumps(CLOCK),
         ]
-        result = dbtRunner().invoke([*arguments, *where])
+        try:
+            result = dbtRunner().invoke([*arguments, *where])
+        finally:
+            DuckDBConnectionManager.close_all_connections()  # the next build in this process is of a lake
     if not result.success:
         raise ConfigError(
             f"dbt cannot compile {project.name}: {result.exception or [r.message for r in result.result.results if r.message]}"
