@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from eco_assets.contracts.contract import load_contracts
 from eco_assets.day import standing_decisions
+from eco_assets.errors import NotFound
 from eco_assets.finops.costs import AgentCost, cost_per_agent
 from eco_assets.jorge.agents import SAGAS
 from eco_assets.mcp.policies import load_policies
@@ -182,7 +183,10 @@ def _charts(db: DuckDBPyConnection, agent: str, as_of: date, decisions: Sequence
 def _models(platform: Platform, agent: str, as_of: date) -> Iterator[dict[str, Any]]:
     for family in FAMILIES.values():
         if family.agent == agent:
-            version = platform.registry.describe(family.name, as_of)
+            try:
+                version = platform.registry.describe(family.name, as_of)
+            except NotFound:  # nothing that decides needs it, and it did not beat its baseline or is trained weekly
+                continue
             metric = version.primary_metric
             yield {
                 "name": version.name,

@@ -20,6 +20,9 @@ def show(chain: Mapping[str, Any]) -> None:
     models = [(m["name"], m["version"], m["metric"], m["value"], m["baseline"], m["mlflow_run"]) for m in chain["models"]]
     table("3. Models", ("model", "version", "metric", "value", "baseline", "MLflow run"), models)
     table("   Predictions", ("prediction", "value"), decision["predictions"].items())
+    for name, parts in chain["contributions"].items():
+        lines = [(part["feature"], part["value"], f"{part['contribution']:+.4f}") for part in parts]
+        table(f"   Why {name} says so", ("feature", "value", "contribution"), lines or [("not kept", "", "")])
     policy = chain["policy"]
     since = "" if policy["is_current"] else ", replaced since"
     say(f"4. Policy {policy['name']} {policy['version']} (digest {policy['digest'][:12]}{since})")

@@ -21,6 +21,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.checks import mart_checks
     from eco_assets.defs.connections import connection_assets, connection_checks, connection_jobs
     from eco_assets.defs.decisions import decision_assets
+    from eco_assets.defs.evaluations import evaluation_assets
     from eco_assets.defs.executions import execution_assets
     from eco_assets.defs.exports import export_assets
     from eco_assets.defs.features import feature_assets
@@ -56,6 +57,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             *slo_assets(),
             *report_assets(),
             *feature_assets(),
+            *evaluation_assets(),
             *export_assets(),
             catalog,
         ],

@@ -25,6 +25,7 @@ from eco_assets.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     from eco_assets.jorge.engine import Engine
+    from ml.embeddings import Encoder
     from ml.tracking import Registry
     from notion_sync.workspace import FolderWorkspace
 
@@ -65,6 +66,13 @@ class Platform:
 
         reviewed = self.settings.model_review == "required"
         return Registry(self.settings.mlflow_uri, self.settings.mlflow_artifacts, is_reviewed=reviewed)
+
+    @cached_property
+    def text_encoder(self) -> Encoder | None:
+        """The transformer that texts may be read with; None without one."""
+        from ml.embeddings import encoder
+
+        return encoder(self.settings.text_encoder, self.settings.home / "embeddings")
 
     @cached_property
     def workspace(self) -> FolderWorkspace:

@@ -31,6 +31,7 @@ def explain(platform: Platform, decision_id: str) -> dict[str, Any]:
         "decision": decision,
         "raw_rows": _raw_rows(platform, decision),
         "models": [_model(platform, model) for model in decision["models"]],
+        "contributions": _contributions(platform, decision),
         "policy": _policy(decision),
         "approval": _find(platform, "approval", decision["decision_id"]),
         "execution": execution_of(platform.ledger, decision),
@@ -64,6 +65,24 @@ def _model(platform: Platform, model: dict[str, str]) -> dict[str, Any]:
         "value": version.metrics[metric],
         "baseline": version.baseline[metric],
     }
+
+
+def _contributions(platform: Platform, decision: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """What moved each prediction that the decision read, as it was kept when the prediction was made."""
+    import duckdb
+
+    from ml.families import family
+
+    found: dict[str, list[dict[str, Any]]] = {}
+    for model in decision["models"]:
+        query = f"""SELECT feature, value, contribution FROM explanations.{family(model["name"]).table}
+                    WHERE as_of = $as_of AND subject = $subject AND model_version = $version"""
+        known = {"as_of": date.fromisoformat(decision["as_of"]), "subject": decision["subject"], "version": model["version"]}
+        try:
+            found[model["name"]] = platform.lake.frame(query, known).to_dict("records")  # type: ignore[assignment]
+        except duckdb.CatalogException:  # made before explanations were kept
+            found[model["name"]] = []
+    return found
 
 
 def _policy(decision: dict[str, Any]) -> dict[str, Any]:

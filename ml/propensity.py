@@ -1,4 +1,4 @@
-"""The estimators behind `conversion.py`: candidates, the choice among them in time order, calibration.
+"""What stands between estimators and `conversion.py`: candidates, the choice among them in time order, calibration.
 
 Everything here sees training rows only. Metrics, the held-out rows and the registry stay outside.
 """
@@ -9,6 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ml.probability_scores import auc
+from ml.propensity_estimators import Columns, Estimator, fit_boosting, fit_logistic
+
 if TYPE_CHECKING:
     import numpy as np
     from pandas import DataFrame, Series
@@ -17,15 +20,6 @@ DRIFT_LIMIT = 0.5  # distance between the first and the last third of the traini
 FOLDS = ((0.6, 0.73), (0.73, 0.86), (0.86, 1.0))  # expanding window: fit up to the first share, measure up to the second
 CALIBRATION_SHARE = 0.2
 MIN_CLASS = 3
-RARE = 20  # a category value seen less often is pooled with the unseen ones
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The input columns of a propensity model."""
-
-    categorical: tuple[str, ...]
-    numeric: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,9 +36,38 @@ class Candidate:
         """How the run's parameters call it."""
         return f"{self.kind}/{self.variables}"
 
-    def build(self) -> Any:
-        """An unfitted scikit-learn pipeline."""
-        return _logistic(self.columns) if self.kind == "logistic" else _boosting(self.columns, self.seed)
+    def fit(self, inputs: DataFrame, outcome: np.ndarray) -> Estimator:
+        """The fitted estimator of the log-odds."""
+        if self.kind == "logistic":
+            return fit_logistic(inputs, outcome, self.columns)
+        return fit_boosting(inputs, outcome, self.columns, objective="binary", seed=self.seed)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training rows in time order.
+
+    `ready[i]` is the position of the first row before which the outcome of row i was known; what is fitted for the rows from
+    position `cut` on uses only outcomes known by then.
+    """
+
+    inputs: DataFrame
+    outcome: np.ndarray
+    ready: np.ndarray
+
+    def known_before(self, cut: int) -> tuple[DataFrame, np.ndarray]:
+        """Inputs and outcomes of the rows before `cut` whose outcome was known at `cut`."""
+        import numpy as np
+
+        at = np.flatnonzero(self.ready[:cut] <= cut)
+        return self.inputs.iloc[at], self.outcome[at]
+
+    def first(self, count: int) -> Rows:
+        """The first `count` rows without those whose outcome was not known by then."""
+        import numpy as np
+
+        at = np.flatnonzero(self.ready[:count] <= count)
+        return Rows(self.inputs.iloc[at], self.outcome[at], np.searchsorted(at, self.ready[at]))
 
 
 def one_thread() -> AbstractContextManager[Any]:
@@ -56,15 +79,6 @@ def one_thread() -> AbstractContextManager[Any]:
 
     limits: AbstractContextManager[Any] = threadpool_limits(1)
     return limits
-
-
-def to_inputs(frame: DataFrame, columns: Columns) -> DataFrame:
-    """The input columns with steady types: text (a null is 'missing') and float (a null is NaN)."""
-    import pandas as pd
-
-    text = {name: frame[name].astype(object).where(frame[name].notna(), "missing").astype(str) for name in columns.categorical}
-    numbers = {name: pd.to_numeric(frame[name]).astype(float) for name in columns.numeric}
-    return pd.DataFrame({**text, **numbers}, index=frame.index)
 
 
 def candidates(inputs: DataFrame, columns: Columns, seed: int) -> list[Candidate]:
@@ -81,44 +95,42 @@ def candidates(inputs: DataFrame, columns: Columns, seed: int) -> list[Candidate
     return [Candidate(kind, name, chosen, seed) for name, chosen in sets.items() for kind in ("logistic", "boosting")]
 
 
-def choose(options: list[Candidate], inputs: DataFrame, outcome: np.ndarray) -> Candidate:
+def choose(options: list[Candidate], rows: Rows) -> Candidate:
     """The candidate with the highest mean AUC over folds in time order (the first one when no fold has both classes)."""
     import numpy as np
-    from sklearn.metrics import roc_auc_score
 
-    def auc(option: Candidate, start: int, end: int) -> float:
-        model = option.build().fit(inputs.iloc[:start], outcome[:start])
-        return float(roc_auc_score(outcome[start:end], model.predict_proba(inputs.iloc[start:end])[:, 1]))
-
-    edges = [(int(len(outcome) * a), int(len(outcome) * b)) for a, b in FOLDS]
-    usable = [(a, b) for a, b in edges if _has_both(outcome[:a]) and _has_both(outcome[a:b])]
+    count = len(rows.outcome)
+    edges = [(int(count * a), int(count * b)) for a, b in FOLDS]
+    parts = [(rows.known_before(a), rows.inputs.iloc[a:b], rows.outcome[a:b]) for a, b in edges]
+    usable = [part for part in parts if has_both(part[0][1]) and has_both(part[2])]
     if not usable:
         return options[0]
-    return max(options, key=lambda option: float(np.mean([auc(option, a, b) for a, b in usable])))
+
+    def mean_auc(option: Candidate) -> float:
+        return float(np.mean([auc(outcome, option.fit(*known).score(inputs)) for known, inputs, outcome in usable]))
+
+    return max(options, key=mean_auc)
 
 
-def fit_calibrated(option: Candidate, inputs: DataFrame, outcome: np.ndarray) -> tuple[Any, tuple[float, float]]:
-    """The pipeline fitted on all rows, and the calibration learnt on the latest fifth by one fitted without it.
+def fit_calibrated(option: Candidate, rows: Rows) -> tuple[Estimator, tuple[float, float]]:
+    """The estimator fitted on all rows, and the calibration (shift, slope) learnt on the latest fifth by one fitted before it.
 
     The slope stays positive: calibration may flatten a ranking, it may never turn it round.
     """
-    start = int(len(outcome) * (1 - CALIBRATION_SHARE))
-    whole = option.build().fit(inputs, outcome)
-    if not (_has_both(outcome[:start]) and _has_both(outcome[start:])):
+    start = int(len(rows.outcome) * (1 - CALIBRATION_SHARE))
+    whole = option.fit(rows.inputs, rows.outcome)
+    earlier = rows.known_before(start)
+    if not (has_both(earlier[1]) and has_both(rows.outcome[start:])):
         return whole, (0.0, 1.0)
-    latest, happened = inputs.iloc[start:], outcome[start:]
-    earlier = option.build().fit(inputs.iloc[:start], outcome[:start])
-    slope = _slope(_log_odds(earlier, latest), happened)
-    return whole, (_intercept(slope * _log_odds(whole, latest), float(happened.mean())), slope)
+    latest, happened = rows.inputs.iloc[start:], rows.outcome[start:]
+    slope = _slope(option.fit(*earlier).score(latest), happened)
+    return whole, (_intercept(slope * whole.score(latest), float(happened.mean())), slope)
 
 
-def calibrated_probability(pipeline: Any, calibration: tuple[float, float], inputs: DataFrame) -> np.ndarray:
-    """Probability (0 to 1) a row: the pipeline's log-odds, shifted and scaled."""
-    from scipy.special import expit
-
-    intercept, slope = calibration
-    probability: np.ndarray = expit(intercept + slope * _log_odds(pipeline, inputs))
-    return probability
+def has_both(outcome: np.ndarray) -> bool:
+    """True with at least three rows of each class."""
+    positive = int(outcome.sum())
+    return min(positive, len(outcome) - positive) >= MIN_CLASS
 
 
 def _slope(log_odds: np.ndarray, outcome: np.ndarray) -> float:
@@ -141,19 +153,6 @@ def _intercept(scaled: np.ndarray, rate: float) -> float:
     return float(brentq(lambda shift: float(expit(shift + scaled).mean()) - rate, -20, 20))
 
 
-def _log_odds(pipeline: Any, inputs: DataFrame) -> np.ndarray:
-    import numpy as np
-    from scipy.special import logit
-
-    odds: np.ndarray = logit(np.clip(pipeline.predict_proba(inputs)[:, 1], 1e-6, 1 - 1e-6))
-    return odds
-
-
-def _has_both(outcome: np.ndarray) -> bool:
-    positive = int(outcome.sum())
-    return min(positive, len(outcome) - positive) >= MIN_CLASS
-
-
 def _share_distance(first: Series[str], last: Series[str]) -> float:
     """Total variation distance between the shares of the values."""
     before, after = first.value_counts(normalize=True), last.value_counts(normalize=True)
@@ -165,32 +164,4 @@ def _rank_distance(first: Series[float], last: Series[float]) -> float:
     from scipy.stats import ks_2samp
 
     before, after = first.dropna(), last.dropna()
-    return float(ks_2samp(before, after).statistic) if len(before) and len(after) else 1.0
-
-
-def _logistic(columns: Columns) -> Any:
-    from sklearn.compose import make_column_transformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    text = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE, sparse_output=False)
-    numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    prepared = make_column_transformer((text, list(columns.categorical)), (numbers, list(columns.numeric)))
-    return make_pipeline(prepared, LogisticRegression(C=0.1, solver="newton-cholesky"))
-
-
-def _boosting(columns: Columns, seed: int) -> Any:
-    import numpy as np
-    from sklearn.compose import make_column_transformer
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OrdinalEncoder
-
-    text = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, min_frequency=RARE)
-    prepared = make_column_transformer((text, list(columns.categorical)), ("passthrough", list(columns.numeric)))
-    trees = HistGradientBoostingClassifier(
-        learning_rate=0.05, max_iter=60, max_leaf_nodes=8, min_samples_leaf=40, l2_regularization=5.0, random_state=seed
-    )
-    return make_pipeline(prepared, trees)
+    return float(ks_2samp(before, after, method="asymp").statistic) if len(before) and len(after) else 1.0

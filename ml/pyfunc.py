@@ -10,7 +10,7 @@ from pandas import DataFrame  # at run time: MLflow resolves the type hint of `p
 if TYPE_CHECKING:
     from ml.model import Predictor
 
-LIBRARIES = ("mlflow", "pandas", "scikit-learn", "scipy", "prophet")
+LIBRARIES = ("mlflow", "pandas", "scikit-learn", "scipy", "lightgbm")
 
 
 class EcoPyfunc(PythonModel):  # type: ignore[misc]  # mlflow ships no types

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from eco_assets.errors import EcoError, ModelRejected, NotFound
 from ml.fingerprint import fingerprint
 from ml.gate import compare
-from ml.mlflow_session import client_for, log_run, tracked
+from ml.mlflow_session import REFERENCE, SLICES, client_for, log_run, tracked
 from ml.model import Predictor, Trained
 from ml.review import CHAMPION, PENDING, REVIEW, WHY, is_promoted, promote, promoted, settle
 
@@ -134,7 +134,20 @@ class Registry:
         from mlflow.artifacts import download_artifacts
 
         with tracked(self._uri):
-            return pd.read_parquet(download_artifacts(run_id=version.run_id, artifact_path="reference.parquet"))
+            return pd.read_parquet(download_artifacts(run_id=version.run_id, artifact_path=REFERENCE))
+
+    def slices(self, version: ModelVersion) -> list[dict[str, Any]]:
+        """The primary metric by part of the held-out rows: `slice, rows`, the metric, `low`, `high`; empty where none was measured."""
+        import pandas as pd
+        from mlflow.artifacts import download_artifacts
+        from mlflow.exceptions import MlflowException
+
+        try:
+            with tracked(self._uri):
+                found = pd.read_csv(download_artifacts(run_id=version.run_id, artifact_path=SLICES))
+        except (MlflowException, OSError):  # not logged
+            return []
+        return [{str(name): value for name, value in row.items()} for row in found.to_dict("records")]
 
     def card(self, version: ModelVersion) -> str:
         """The model card of a version, Markdown."""

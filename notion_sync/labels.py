@@ -27,6 +27,20 @@ class Metric:
 
 
 METRICS = {
+    "auuc": Metric("ganho acumulado da campanha (AUUC)", True),
+    "bias": Metric("desvio do total", False, is_share=True),
+    "coverage": Metric("dentro da faixa de 80 %", True, is_share=True),
+    "coverage_p10_p90": Metric("dentro da faixa de 80 %", True, is_share=True),
+    "ece": Metric("erro de calibração (ECE)", False),
+    "far": Metric("alarmes falsos", False, is_share=True),
+    "log_loss": Metric("perda logarítmica", False),
+    "mar": Metric("alarmes perdidos", False, is_share=True),
+    "mean_predicted": Metric("probabilidade média prevista", True, is_share=True),
+    "policy_value": Metric("valor da política", True),
+    "qini": Metric("ganho sobre o acaso (Qini)", True),
+    "rate": Metric("frequência real", True, is_share=True),
+    "rows": Metric("casos julgados", True),
+    "wape_total": Metric("erro percentual do total", False, is_share=True),
     "accuracy": Metric("acerto", True, is_share=True),
     "auc": Metric("poder de separação (AUC)", True),
     "brier": Metric("erro da probabilidade (Brier)", False),

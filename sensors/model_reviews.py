@@ -6,6 +6,7 @@ repeated asks for it once.
 
 import dagster as dg
 
+from eco_assets.defs.jobs import WEEKLY_MODELS
 from eco_assets.defs.models import family_key
 from eco_assets.defs.tables import prediction_key
 from eco_assets.errors import EcoError
@@ -17,7 +18,7 @@ from resources.platform import PlatformResource
 
 @dg.sensor(
     name="model_reviews",
-    target=dg.AssetSelection.groups("models"),
+    target=dg.AssetSelection.groups("models", WEEKLY_MODELS),
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Carries out reviewers' answers in MLflow: an approved version becomes champion, and its asset is built anew.",

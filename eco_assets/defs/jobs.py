@@ -9,7 +9,8 @@ from eco_assets.settings import AGENTS
 MAIN = "eco"
 WEEKLY = "eco_weekly"
 TRAIN, EVALUATE, EXPORT = "train", "evaluate", "export"
-EVALUATIONS, EXPORTS = "evaluations", "exports"  # groups that are not of every day: what judges models, files of marts
+# Groups that are not of every day: what judges models, files of marts, forecasts that no policy reads.
+EVALUATIONS, EXPORTS, WEEKLY_MODELS = "evaluations", "exports", "weekly_models"
 
 
 def agent_job(agent: str) -> str:
@@ -30,7 +31,7 @@ def _job(name: str, selection: dg.AssetSelection, description: str, agent: str =
 
 def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     """All jobs."""
-    everything = dg.AssetSelection.all() - dg.AssetSelection.groups("connections", "catalog", EVALUATIONS, EXPORTS)
+    everything = dg.AssetSelection.all() - dg.AssetSelection.groups("connections", "catalog", EVALUATIONS, EXPORTS, WEEKLY_MODELS)
     acting = dg.AssetSelection.groups("executions", "finops", "slo", "reports")
     group_page = dg.AssetSelection.assets(["reports", "grupo", "daily_index"])
     every_agent = [
@@ -56,7 +57,7 @@ def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
         _job("decide", everything - acting, "Raw data to decisions for one day; sensors carry the decisions out."),
         _job(
             WEEKLY,
-            dg.AssetSelection.groups("aurion", "phd", "models", "feature_store"),
+            dg.AssetSelection.groups("aurion", "phd", "models", WEEKLY_MODELS, "feature_store"),
             "Data and models anew, as of the last business day.",
         ),
         _job(TRAIN, dg.AssetSelection.groups("models"), "Trains every model whose rows or code changed, and scores the day."),

@@ -32,6 +32,7 @@ def lake(
     tables = {
         "staging.stg_varejo__category_daily": sales.assign(revenue_brl=10.0),
         "staging.stg_varejo__review_texts": reviews,
+        "features.feat_varejo__review_context": reviews[["review_id", "order_id"]].assign(category="livros", customer_state="SP"),
         "features.feat_industrial__machine_windows": windows,
         "features.feat_comercial__lead_history": leads,
         "features.feat_agencia__call_history": calls,
@@ -45,9 +46,10 @@ def lake(
     connection.close()
 
 
-@pytest.mark.parametrize("name", list(FAMILIES))
+@pytest.mark.parametrize("name", list(PREDICTIONS))
 def test_a_family_goes_from_the_lake_to_its_predictions(name: str, lake: duckdb.DuckDBPyConnection, registry: Registry) -> None:
     made = family(name)
+    assert made is FAMILIES[name]
     frame = made.training_frame(lake, AS_OF)
     version = registry.train_if_changed(name, frame, lambda rows: made.fit(rows, AS_OF), code_version="1", as_of=AS_OF, tags={})
     model, found = registry.load(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from eco_assets.errors import DataRejected
 from ml import sentiment
@@ -40,3 +41,55 @@ def test_no_rows_give_no_predictions(trained: Trained) -> None:
 def test_too_few_complaints_are_refused_with_what_to_do(reviews: pd.DataFrame) -> None:
     with pytest.raises(DataRejected, match="load more reviews"):
         sentiment.train(reviews[reviews["score"] >= 4], seed=7)
+
+
+def test_a_prediction_is_the_sum_of_its_words(trained: Trained, reviews: pd.DataFrame) -> None:
+    rows = reviews.head(8)
+    explained = trained.model.explain(rows)
+    log_odds = explained.groupby("row")["contribution"].sum()
+    assert expit(log_odds).to_numpy() == pytest.approx(trained.model.predict(rows)["p_negative"].to_numpy())
+    assert "(base)" in set(explained["feature"])
+
+
+def test_the_word_that_complains_says_the_most(trained: Trained) -> None:
+    explained = trained.model.explain(pd.DataFrame({"text": ["PÉSSIMO"]}))
+    words = explained[~explained["feature"].str.startswith("(")]
+    assert list(words["feature"]) == ["pessimo"]
+    assert words["contribution"].iloc[0] > 1
+
+
+def test_the_order_of_the_rows_does_not_matter(trained: Trained, reviews: pd.DataFrame) -> None:
+    again = sentiment.train(reviews.sample(frac=1, random_state=1), seed=7)
+    assert again.metrics == pytest.approx(trained.metrics)
+    ours, theirs = (one.model.predict(reviews)["p_negative"].to_numpy() for one in (trained, again))
+    assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+def test_a_held_out_review_stays_held_out_when_reviews_come_in(trained: Trained, reviews: pd.DataFrame) -> None:
+    fewer = sentiment.train(reviews.head(180), seed=7)
+    assert set(fewer.held_out["review_id"]) == set(trained.held_out["review_id"]) & set(reviews["review_id"].head(180))
+
+
+def test_an_older_version_can_be_judged_on_todays_rows(trained: Trained, reviews: pd.DataFrame) -> None:
+    older = sentiment.train(reviews.head(180), seed=7)
+    ours, theirs = trained.judged.losses(trained.held_out), older.judged.losses(trained.held_out)
+    assert ours.shape == theirs.shape == (len(trained.held_out),)
+    assert (ours >= 0).all()
+    assert float(ours.mean()) == pytest.approx(trained.metrics["log_loss"])
+
+
+def test_the_baseline_is_a_model_too(trained: Trained) -> None:
+    naive = sentiment.Majority(0.3)
+    assert sentiment.evaluate(naive, trained.held_out)["auc"] == 0.5
+    assert naive.explain(trained.held_out.head(2))["feature"].tolist() == ["(base)", "(base)"]
+
+
+def test_categories_and_states_make_slices(reviews: pd.DataFrame) -> None:
+    sliced = sentiment.train(reviews.assign(category="livros", customer_state="SP"), seed=7).slices
+    assert sliced is not None
+    assert {"all", "category=(other)", "customer_state=(other)"} <= set(sliced["slice"])  # fewer than 50 rows each
+    assert "macro_f1" in sliced
+
+
+def test_the_card_says_why_no_transformer_was_used(trained: Trained) -> None:
+    assert "words alone: no transformer is configured" in trained.card
