@@ -20,6 +20,8 @@ ORDER_NUMBERS = [
     *("is_same_state", "installments", "earlier_orders", "seller_orders_7d", "seller_orders", "seller_handling_days"),
     *("seller_late_rate", "route_late_rate", "recent_late_rate", "seller_bad_rate", "category_bad_rate"),
 ]
+# What an order is like; histories are left out, for they grow with every order and so always move.
+ORDER_WATCHED = (*ORDER_TEXT, "promised_days", "purchase_weekday", "purchase_hour", "items", "value_brl", "freight_share", "installments")
 LATE_TRAINING = """
     select * exclude (is_bad_review) from features.feat_varejo__order_risk
     where promise_known_on <= cast($as_of as date) and is_late is not null

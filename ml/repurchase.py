@@ -159,7 +159,7 @@ def train(
         held_out=trained.held_out.drop(columns=BG_NBD),
         metrics=trained.metrics | {"auc_bg_nbd": alone},
         params=trained.params | fitted | {"horizon_days": horizon_days},
-        input_example=trained.input_example.drop(columns=BG_NBD),
+        input_example=history[list(dict.fromkeys([*HISTORY, *categorical, *numeric]))].head(3),
     )
 
 

@@ -97,7 +97,7 @@ CAMPAIGN_RESPONSE = Family(
     fit=_fit_calls,
     score=_score_calls,
     explain=mean_of("job", "telefone:"),
-    inputs=(*CALL_TEXT, *CALL_NUMBERS),
+    inputs=tuple(name for name in (*CALL_TEXT, "age", "campaign", "previous") if name != "month"),  # not those that tell the date
 )
 EMAIL_UPLIFT = Family(
     name="agencia_email_uplift",
@@ -122,4 +122,5 @@ MEDIA_ANOMALY = Family(
     fit=_fit_media,
     score=score_readings,
     explain=explain_readings,
+    is_daily=False,
 )

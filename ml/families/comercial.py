@@ -52,7 +52,7 @@ LEAD_CONVERSION = Family(
     fit=_fit,
     score=_score,
     explain=by_row("mql_id"),
-    inputs=(*LEAD_TEXT, *LEAD_NUMBERS),
+    inputs=("origin", "contact_weekday"),  # the others grow with every lead, so they always move
     outcome_query=f"""
         select p.as_of, p.mql_id as subject, p.p_convert as predicted, cast(h.is_converted as integer) as actual
         from predictions.comercial_lead_conversion p join features.feat_comercial__lead_history h using (mql_id)

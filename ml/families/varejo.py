@@ -172,7 +172,7 @@ LATE_DELIVERY = Family(
     fit=_fit_late,
     score=_score_late,
     explain=by_row("order_id"),
-    inputs=(*queries.ORDER_TEXT, *queries.ORDER_NUMBERS),
+    inputs=queries.ORDER_WATCHED,
     outcome_query="""
         select p.as_of, p.order_id as subject, p.p_late as predicted, cast(r.is_late as integer) as actual
         from predictions.varejo_late_delivery p join features.feat_varejo__order_risk r using (order_id)
@@ -190,7 +190,7 @@ BAD_REVIEW = Family(
     fit=_fit_bad_review,
     score=_score_bad_review,
     explain=by_row("order_id"),
-    inputs=(*queries.ORDER_TEXT, *queries.ORDER_NUMBERS),
+    inputs=queries.ORDER_WATCHED,
     outcome_query="""
         select p.as_of, p.order_id as subject, p.p_bad_review as predicted, cast(r.is_bad_review as integer) as actual
         from predictions.varejo_bad_review p join features.feat_varejo__order_risk r using (order_id)
@@ -208,7 +208,8 @@ REPEAT_PURCHASE = Family(
     fit=_fit_repurchase,
     score=_score_repurchase,
     explain=by_row("customer_id"),
-    inputs=(*queries.CUSTOMER_TEXT, *queries.CUSTOMER_NUMBERS),
+    inputs=tuple(queries.CUSTOMER_TEXT),
+    is_daily=False,
 )
 BUSINESS_ANOMALY = Family(
     name="varejo_business_anomaly",
@@ -221,4 +222,5 @@ BUSINESS_ANOMALY = Family(
     fit=_fit_business,
     score=score_readings,
     explain=explain_readings,
+    is_daily=False,
 )

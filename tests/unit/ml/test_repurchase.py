@@ -104,3 +104,7 @@ def test_row_order_does_not_matter(trained: Trained, frame: pd.DataFrame) -> Non
 def test_a_fit_on_everything_predicts_with_the_same_columns(frame: pd.DataFrame) -> None:
     model = repurchase.fit(frame, **SETTINGS)
     assert list(model.predict(frame.head(3)).columns) == ["probability", "p_alive"]
+
+
+def test_the_example_of_its_input_is_one_that_it_can_read(trained: Trained) -> None:
+    assert len(trained.model.predict(trained.input_example)) == len(trained.input_example) > 0
