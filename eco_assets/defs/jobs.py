@@ -60,7 +60,7 @@ def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
             dg.AssetSelection.groups("aurion", "phd", "models", WEEKLY_MODELS, "feature_store"),
             "Data and models anew, as of the last business day.",
         ),
-        _job(TRAIN, dg.AssetSelection.groups("models"), "Trains every model whose rows or code changed, and scores the day."),
+        _job(TRAIN, dg.AssetSelection.groups("models"), "Trains the models of every day whose rows or code changed, and scores."),
         _job(EVALUATE, dg.AssetSelection.groups(EVALUATIONS), "Judges every model by what came true since it predicted."),
         _job(EXPORT, dg.AssetSelection.groups(EXPORTS), "Every mart of one day as a file."),
         *every_agent,

@@ -14,6 +14,8 @@ from eco_assets.contracts.contract import load_contracts
 from eco_assets.defs.catalog import GROUP as CATALOG
 from eco_assets.defs.catalog import KEY as CATALOG_KEY
 from eco_assets.defs.decisions import decision_key
+from eco_assets.defs.jobs import WEEKLY_MODELS
+from eco_assets.defs.models import family_key
 from eco_assets.defs.partitions import DAILY
 from eco_assets.defs.phd import model_key
 from eco_assets.defs.tables import assets_read_by, prediction_key
@@ -36,8 +38,24 @@ LAYERS = {
     "slo": "slo",
     "reports": "reports",
     "feature_store": "feature_store",
+    "evaluations": "evaluations",
+    "exports": "exports",
 }
-DAILY_LAYERS = {"feature_store", "marts", "models", "predictions", "decisions", "executions", "finops", "slo", "reports"}
+_EVERY_WEEK = [family for family in FAMILIES.values() if not family.is_daily]
+WEEKLY = {key for family in _EVERY_WEEK for key in (family_key(family), prediction_key(family.table))}
+DAILY_LAYERS = {
+    "evaluations",
+    "exports",
+    "feature_store",
+    "marts",
+    "models",
+    "predictions",
+    "decisions",
+    "executions",
+    "finops",
+    "slo",
+    "reports",
+}
 RAW_SQL = "#### Raw SQL:"  # dagster-dbt adds it to a model's own words
 
 
@@ -60,7 +78,7 @@ def faults(node: AssetNode) -> Iterator[str]:
         yield f"owners {node.owners}"
     if not node.kinds:
         yield "no kind"
-    group = CATALOG if node.key == CATALOG_KEY else LAYERS.get(first)
+    group = CATALOG if node.key == CATALOG_KEY else WEEKLY_MODELS if node.key in WEEKLY else LAYERS.get(first)
     if node.group_name != group:
         yield f"group {node.group_name}"
     if node.tags.get("agent") != agent:
@@ -147,10 +165,13 @@ def test_every_mart_that_a_policy_reads_has_blocking_expectations(graph: AssetGr
         assert graph.get(dg.AssetCheckKey(key, "great_expectations")).blocking, key.to_user_string()
 
 
-def test_every_model_and_decision_has_a_blocking_check(graph: AssetGraph) -> None:
+def test_every_decision_and_every_model_that_one_reads_has_a_blocking_check(graph: AssetGraph) -> None:
     blocked = {node.key.asset_key for node in graph.asset_check_nodes if node.blocking}
-    deciding = {node.key for node in graph.asset_nodes if node.key.path[0] in ("models", "decisions")}
-    assert deciding <= blocked
+    models = {family_key(family) for family in FAMILIES.values()}
+    deciding = {family_key(FAMILIES[name]) for policy in load_policies().values() for name in policy.models}
+    decisions = {node.key for node in graph.asset_nodes if node.key.path[0] == "decisions"}
+    assert blocked & (models | decisions) == deciding | decisions
+    assert len(deciding) >= 5
 
 
 def test_decisions_come_from_every_table_that_their_policy_reads(graph: AssetGraph) -> None:
@@ -168,7 +189,7 @@ def test_every_report_leads_back_to_the_files_of_its_agent(graph: AssetGraph, ag
     assert len(reports) == 2
     for report in reports:
         behind = ancestors(graph, report)
-        assert {key.path[0] for key in behind} >= set(LAYERS) - {"finops", "slo", "reports", "feature_store"}
+        assert {key.path[0] for key in behind} >= set(LAYERS) - {"finops", "slo", "reports", "feature_store", "evaluations", "exports"}
         assert any(key.path[:2] == ["source", agent] for key in behind)
 
 

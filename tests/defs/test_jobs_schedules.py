@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -10,9 +11,11 @@ import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from eco_assets.defs.catalog import KEY as CATALOG
-from eco_assets.defs.jobs import MAIN, WEEKLY, agent_job, execution_job
+from eco_assets.defs.jobs import EVALUATIONS, EXPORTS, MAIN, WEEKLY, WEEKLY_MODELS, agent_job, execution_job
 from eco_assets.defs.maintenance import compact_lake
 from eco_assets.defs.partitions import DAILY
+from eco_assets.defs.schedules import read_schedule
+from eco_assets.errors import ConfigError
 from eco_assets.platform import Platform
 from eco_assets.settings import AGENTS
 from resources.platform import PlatformResource
@@ -33,6 +36,12 @@ def checked(repository: dg.RepositoryDefinition, job: str) -> set[dg.AssetCheckK
     return {key for key in keys if isinstance(key, dg.AssetCheckKey)}
 
 
+def on_demand(repository: dg.RepositoryDefinition) -> set[dg.AssetKey]:
+    """What is not built every day."""
+    groups = {EVALUATIONS, EXPORTS, WEEKLY_MODELS}
+    return {node.key for node in repository.asset_graph.asset_nodes if node.group_name in groups}
+
+
 def layers(keys: set[dg.AssetKey]) -> set[str]:
     return {key.path[0] for key in keys}
 
@@ -41,7 +50,7 @@ def test_every_job_loads_in_one_process_and_by_day_unless_it_is_no_days_work(rep
     named = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     one_each = {name(agent) for agent in AGENTS for name in (agent_job, execution_job)}
     undated = {"compact_lake", "catalog", "arrivals_industrial"}
-    assert {job.name for job in named} == {MAIN, "decide", WEEKLY} | one_each | undated
+    assert {job.name for job in named} == {MAIN, "decide", WEEKLY, "train", "evaluate", "export"} | one_each | undated
     for job in named:
         assert job.description, job.name
         assert job.partitions_def == (None if job.name in undated else DAILY), job.name
@@ -50,15 +59,26 @@ def test_every_job_loads_in_one_process_and_by_day_unless_it_is_no_days_work(rep
 
 def test_the_main_job_builds_everything_with_every_check(repository: dg.RepositoryDefinition) -> None:
     graph = repository.asset_graph
-    assert built(repository, MAIN) == set(graph.materializable_asset_keys) - {CATALOG}
-    assert checked(repository, MAIN) == set(graph.asset_check_keys)
+    left_out = on_demand(repository)
+    assert built(repository, MAIN) == set(graph.materializable_asset_keys) - {CATALOG} - left_out
+    assert checked(repository, MAIN) == {check for check in graph.asset_check_keys if check.asset_key not in left_out}
+    assert not [key for key in left_out if key.path[0] in ACTING | {"decisions", "marts", "raw"}]
+
+
+def test_what_is_not_of_every_day_has_a_job_of_its_own(repository: dg.RepositoryDefinition) -> None:
+    every_week = built(repository, WEEKLY) - built(repository, MAIN)
+    assert layers(every_week) == layers(built(repository, "train")) == {"models", "predictions"}
+    assert layers(built(repository, "evaluate")) == {"evaluations"}
+    assert layers(built(repository, "export")) == {"exports"}
+    assert on_demand(repository) == every_week | built(repository, "evaluate") | built(repository, "export")
 
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_an_agents_job_builds_all_of_that_agent_and_nothing_of_another(repository: dg.RepositoryDefinition, agent: str) -> None:
     graph = repository.asset_graph
-    assert built(repository, agent_job(agent)) == {key for key in graph.materializable_asset_keys if key.path[1] == agent}
-    assert checked(repository, agent_job(agent)) == {check for check in graph.asset_check_keys if check.asset_key.path[1] == agent}
+    own = {key for key in graph.materializable_asset_keys if key.path[1] == agent} - on_demand(repository)
+    assert built(repository, agent_job(agent)) == own
+    assert checked(repository, agent_job(agent)) == {check for check in graph.asset_check_keys if check.asset_key in own}
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -87,7 +107,8 @@ def test_the_weekly_job_decides_nothing(repository: dg.RepositoryDefinition) -> 
 
 def test_every_schedule_resolves_to_its_job(repository: dg.RepositoryDefinition) -> None:
     jobs = {schedule.name: schedule.job_name for schedule in repository.schedule_defs}
-    assert jobs == {"daily": "decide", "weekly": WEEKLY, "compaction": "compact_lake"}
+    models = {"daily_retrain": "train", "weekly_eval": "evaluate"}
+    assert jobs == {"daily": "decide", "weekly": WEEKLY, "compaction": "compact_lake"} | models
     for schedule in repository.schedule_defs:
         assert repository.has_job(schedule.job_name)
         assert schedule.execution_timezone == "America/Sao_Paulo"
@@ -120,7 +141,7 @@ def test_compacting_keeps_what_is_served(platform: Platform) -> None:
         assert db.execute("SELECT count(*) > 0 FROM comercial.leads").fetchall() == [(True,)]
 
 
-@pytest.mark.parametrize("name", ["daily", "weekly"])
+@pytest.mark.parametrize("name", ["daily", "weekly", "daily_retrain", "weekly_eval"])
 def test_a_schedule_asks_for_the_last_business_day(
     repository: dg.RepositoryDefinition, named_in_the_environment: Platform, name: str
 ) -> None:
@@ -140,8 +161,18 @@ def test_a_schedule_skips_and_says_why_while_no_data_was_ever_accepted(
     assert "no business day is known" in (ticked.skip_message or "")
 
 
+@pytest.mark.parametrize(
+    ("text", "wrong"), [("name: a\ncron: '0 4 * * *'\ndescription: b\njob: pray\n", "job"), ("name: [", "x.yaml"), ("nome: a", "nome")]
+)
+def test_a_schedule_of_the_models_that_is_wrong_is_named(tmp_path: Path, text: str, wrong: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=wrong):
+        read_schedule(path)
+
+
 def test_every_agent_has_a_sensor_that_starts_its_execution(repository: dg.RepositoryDefinition) -> None:
-    jobs = {sensor.name: sensor.job_name for sensor in repository.sensor_defs}
+    jobs = {sensor.name: sensor.job_name for sensor in repository.sensor_defs if sensor.name != "model_reviews"}  # it names assets
     others = {"industrial_arrivals": "arrivals_industrial", "catalog_after_success": "catalog", "catalog_after_failure": "catalog"}
     assert jobs == {f"{agent}_decisions_changed": execution_job(agent) for agent in AGENTS} | others
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)
