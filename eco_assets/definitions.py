@@ -27,6 +27,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.features import feature_assets
     from eco_assets.defs.finops import finops_assets
     from eco_assets.defs.jobs import jobs
+    from eco_assets.defs.language import review_language
     from eco_assets.defs.maintenance import compact_lake, compaction_schedule
     from eco_assets.defs.models import model_assets
     from eco_assets.defs.phd import phd_assets
@@ -58,6 +59,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             *report_assets(),
             *feature_assets(),
             *evaluation_assets(),
+            review_language,
             *export_assets(),
             catalog,
         ],

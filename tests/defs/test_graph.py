@@ -40,22 +40,11 @@ LAYERS = {
     "feature_store": "feature_store",
     "evaluations": "evaluations",
     "exports": "exports",
+    "language": WEEKLY_MODELS,
 }
 _EVERY_WEEK = [family for family in FAMILIES.values() if not family.is_daily]
 WEEKLY = {key for family in _EVERY_WEEK for key in (family_key(family), prediction_key(family.table))}
-DAILY_LAYERS = {
-    "evaluations",
-    "exports",
-    "feature_store",
-    "marts",
-    "models",
-    "predictions",
-    "decisions",
-    "executions",
-    "finops",
-    "slo",
-    "reports",
-}
+DAILY_LAYERS = {*LAYERS} - {"source", "raw", "staging", "features"}
 RAW_SQL = "#### Raw SQL:"  # dagster-dbt adds it to a model's own words
 
 
@@ -189,7 +178,15 @@ def test_every_report_leads_back_to_the_files_of_its_agent(graph: AssetGraph, ag
     assert len(reports) == 2
     for report in reports:
         behind = ancestors(graph, report)
-        assert {key.path[0] for key in behind} >= set(LAYERS) - {"finops", "slo", "reports", "feature_store", "evaluations", "exports"}
+        assert {key.path[0] for key in behind} >= set(LAYERS) - {
+            "finops",
+            "slo",
+            "reports",
+            "feature_store",
+            "evaluations",
+            "exports",
+            "language",
+        }
         assert any(key.path[:2] == ["source", agent] for key in behind)
 
 

@@ -67,7 +67,8 @@ def test_the_main_job_builds_everything_with_every_check(repository: dg.Reposito
 
 def test_what_is_not_of_every_day_has_a_job_of_its_own(repository: dg.RepositoryDefinition) -> None:
     every_week = built(repository, WEEKLY) - built(repository, MAIN)
-    assert layers(every_week) == layers(built(repository, "train")) == {"models", "predictions"}
+    assert layers(every_week) == {"models", "predictions", "language"}
+    assert layers(built(repository, "train")) == {"models", "predictions"}
     assert layers(built(repository, "evaluate")) == {"evaluations"}
     assert layers(built(repository, "export")) == {"exports"}
     assert on_demand(repository) == every_week | built(repository, "evaluate") | built(repository, "export")
@@ -102,7 +103,9 @@ def test_the_daily_job_ends_with_decisions(repository: dg.RepositoryDefinition) 
 
 
 def test_the_weekly_job_decides_nothing(repository: dg.RepositoryDefinition) -> None:
-    assert layers(built(repository, WEEKLY)) == {"raw", "staging", "features", "marts", "models", "predictions", "feature_store"}
+    assert layers(built(repository, WEEKLY)) == {
+        *("raw", "staging", "features", "marts", "models", "predictions", "feature_store", "language")
+    }
 
 
 def test_every_schedule_resolves_to_its_job(repository: dg.RepositoryDefinition) -> None:

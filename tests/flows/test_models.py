@@ -13,9 +13,11 @@ import pytest
 from homes import Home
 
 from eco_assets.defs.inprocess import instance
+from eco_assets.language import update
 from eco_assets.model_reviews import KIND, answered
 from ml.families import FAMILIES
 from ml.mlflow_session import tracked
+from ml.nlp_features import COLUMNS
 from ml.review import APPROVED, reviews
 
 DAILY = [family for family in FAMILIES.values() if family.is_daily]
@@ -84,6 +86,17 @@ def test_the_card_is_published_in_portuguese(copied_home: Callable[[], Home], da
     assert "# Modelo – Conversão de contatos" in page
     assert "Qualidade em casos não vistos" in page
     assert "origin=" in page  # its slices
+
+
+def test_language_features_are_made_once(copied_home: Callable[[], Home], day: date) -> None:
+    home = copied_home()
+    first, again = update(home.platform, day), update(home.platform, day)
+    assert first.made == first.rows > 100
+    assert (again.made, again.rows, again.version) == (0, first.rows, first.version)
+    found = home.platform.lake.frame("SELECT * FROM language.varejo_reviews")
+    assert list(found.columns) == list(COLUMNS)
+    assert found["sentiment"].value_counts().min() > 5
+    assert found["topic"].nunique() > 2
 
 
 def test_a_mart_goes_out_as_a_file_whose_schema_is_said(copied_home: Callable[[], Home], day: date) -> None:
