@@ -1,7 +1,7 @@
-"""Keeps the language features of reviews up to date: only new reviews, or all when a model or a rule changed. `ml/nlp_features.py` makes them.
+"""Keeps the language features of reviews up to date: new reviews, or all when a model or a rule changed (`ml/nlp_features.py` makes them).
 
-The table is `language.varejo_reviews` of the lake. `entities`, `order_number` and `tracking_code` quote what a customer wrote: personal data,
-so the table is read by models and is on no page.
+The table is `language.varejo_reviews` of the lake. `entities`, `order_number` and `tracking_code` quote what a customer wrote: they
+are personal data, so the table is read by models and is on no page.
 """
 
 from __future__ import annotations

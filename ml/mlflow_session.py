@@ -23,6 +23,7 @@ REFERENCE, SLICES = "reference.parquet", "slices.csv"
 
 def client_for(uri: str) -> Any:
     """A client of the store at `uri`; creates a SQLite store on first use (about five seconds, once)."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read on import: nothing about a run leaves the machine
     with _without_advice():
         import mlflow.pyfunc

@@ -16,19 +16,12 @@ from resources.platform import PlatformResource
     key=["language", "varejo", "reviews"],
     deps=[model_key("stg_varejo__review_texts"), family_key(family(SENTIMENT))],
     partitions_def=DAILY,
-    description=f"Sentiment, complaint class, topic and entities of each review's Portuguese text; table `{TABLE}`, only new rows are made.",
+    description=f"Sentiment, complaint class, topic and entities of each review's text, in `{TABLE}`; only new rows are made.",
     pool="lake",
     **common(WEEKLY_MODELS, "varejo", ["python", "duckdb"], ["eco_assets/language.py", "ml/nlp_features.py"]),
 )
 def review_language(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """Bring the table up to date for the business day."""
     done = update(platform.get(), day_of(context))
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": done.rows,
-            "made_now": done.made,
-            "topics": "; ".join(done.topics) or "none",
-            "version": done.version,
-        },
-        data_version=dg.DataVersion(f"{done.version}-{done.rows}"),
-    )
+    shown = {"dagster/row_count": done.rows, "made_now": done.made, "topics": "; ".join(done.topics) or "none", "version": done.version}
+    return dg.MaterializeResult(metadata=shown, data_version=dg.DataVersion(f"{done.version}-{done.rows}"))

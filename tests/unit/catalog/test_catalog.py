@@ -147,7 +147,7 @@ def test_a_derived_page_leads_to_what_it_is_made_of(datasets: dict[str, Dataset]
 
     assert "[staging.stg\\_varejo\\_\\_reviews](../staging/stg_varejo__reviews.md): `score` (cópia)" in text
     assert "tabela: [mart\\_varejo\\_\\_review\\_recovery](../marts/mart_varejo__review_recovery.md)" in text
-    assert "modelo" not in text.split("## Quem usa")[1]
+    assert "modelo: [varejo\\_review\\_sentiment](../predictions/varejo_review_sentiment.md)" in text.split("## Quem usa")[1]
 
 
 def test_what_is_not_built_yet_has_a_page_that_says_so(datasets: dict[str, Dataset]) -> None:
