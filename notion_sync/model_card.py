@@ -12,7 +12,7 @@ from typing import Any
 
 from notion_sync.document import Block, Callout, Document, Heading, Inline, Paragraph, Property, Table, bold, code
 from notion_sync.formatting import date_long, measured, number
-from notion_sync.labels import METRICS, agent_name, term
+from notion_sync.labels import METRICS, agent_name, coded, term
 from notion_sync.privacy import shown_text
 from notion_sync.records import Rendered
 
@@ -121,13 +121,23 @@ def _in_service(facts: ModelFacts) -> list[Block]:
 def _slices(facts: ModelFacts) -> list[Block]:
     metric = facts.primary_metric
     rows = tuple(
-        (str(each["slice"]), number(each["rows"]), measured(each.get(metric)), _band(each)) for each in facts.slices[:SLICES_SHOWN]
+        (_group(str(each["slice"])), number(each["rows"]), measured(each.get(metric)), _band(each)) for each in facts.slices[:SLICES_SHOWN]
     )
     if not rows:
         return []
-    words = METRICS.get(metric)
-    header = ("Grupo", "Casos", (words.label if words else metric).capitalize(), "Intervalo de 95 %")
+    words = METRICS[metric].label if metric in METRICS else metric
+    header = ("Grupo", "Casos", words[:1].upper() + words[1:], "Intervalo de 95 %")
     return [Heading(2, "Por região e grupo"), Table(header, rows, right=frozenset({1, 2, 3}))]
+
+
+def _group(name: str) -> Inline:
+    """`origin=social` in words."""
+    key, _, value = name.partition("=")
+    if not value:
+        return "Todos" if name == "all" else coded(name)
+    shown = {"(other)": "outros", "(missing)": "sem valor"}.get(value) or coded(value)
+    what = term(key)
+    return (*(what if isinstance(what, tuple) else (what,)), f": {shown}")
 
 
 def _band(each: Mapping[str, Any]) -> str:

@@ -23,5 +23,10 @@ from resources.platform import PlatformResource
 def review_language(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """Bring the table up to date for the business day."""
     done = update(platform.get(), day_of(context))
-    shown = {"dagster/row_count": done.rows, "made_now": done.made, "topics": "; ".join(done.topics) or "none", "version": done.version}
+    shown: dict[str, int | str] = {
+        "dagster/row_count": done.rows,
+        "made_now": done.made,
+        "topics": "; ".join(done.topics) or "none",
+        "version": done.version,
+    }
     return dg.MaterializeResult(metadata=shown, data_version=dg.DataVersion(f"{done.version}-{done.rows}"))
