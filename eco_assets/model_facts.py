@@ -24,7 +24,7 @@ def facts_of(platform: Platform, family: Family, as_of: date) -> ModelFacts:
     registry = platform.registry
     version = registry.describe(family.name, as_of)
     known = [
-        {"version": each.version, "status": each.status, "as_of": each.as_of.isoformat(), "by": each.by, "why": each.why}
+        {"version": each.version, "status": each.status, "as_of": each.as_of.isoformat(), "by": each.by, "why": each.said}
         for each in reviews(registry.client, family.name)
     ]
     return ModelFacts(

@@ -14,13 +14,17 @@ from eco_assets.errors import NotFound
 
 CHAMPION = "champion"
 REVIEW, PENDING, APPROVED, REJECTED, WITHDRAWN = "review", "pending", "approved", "rejected", "withdrawn"
-PROMOTED_AT, BY, WHY = "promoted_at", "reviewed_by", "why"
+PROMOTED_AT, BY, WHY = "promoted_at", "reviewed_by", "why"  # why: the gate's words
+SAID = "review_why"  # the reviewer's
 UI = "MLflow UI"  # who answered, where MLflow does not tell us
 
 
 @dataclass(frozen=True)
 class Review:
-    """A version and what was said of it. `status`: `pending`, `rejected`, `withdrawn`, `champion`, `promoted` or `not better`."""
+    """A version, why the gate judged it so, and what a person `said`.
+
+    `status`: `pending`, `rejected`, `withdrawn`, `champion`, `promoted` or `not better`.
+    """
 
     name: str
     version: str
@@ -28,6 +32,7 @@ class Review:
     as_of: date
     by: str
     why: str
+    said: str
     run_id: str
 
 
@@ -57,11 +62,10 @@ def promoted(client: Any, name: str) -> list[Any]:
     return [version for version in versions(client, name) if is_promoted(version)]
 
 
-def promote(client: Any, name: str, version: str, *, by: str, why: str = "") -> None:
-    """Let a version decide; it becomes the champion unless one has learned from later days. Raises nothing when it does already."""
-    for tag, value in ((PROMOTED_AT, datetime.now(UTC).isoformat(timespec="seconds")), (BY, by), (WHY, why)):
-        if value:
-            client.set_model_version_tag(name, version, tag, value)
+def promote(client: Any, name: str, version: str, *, by: str) -> None:
+    """Let a version decide; it becomes the champion unless one has learned from later days."""
+    for tag, value in ((PROMOTED_AT, datetime.now(UTC).isoformat(timespec="seconds")), (BY, by)):
+        client.set_model_version_tag(name, version, tag, value)
     _crown(client, name)
 
 
@@ -78,13 +82,13 @@ def answer(client: Any, name: str, version: str, verdict: str, *, by: str, why: 
     except MlflowException as error:
         raise NotFound(f"model {name!r} has no version {version}; `eco models list` shows them") from error
     client.set_model_version_tag(name, version, REVIEW, verdict)
+    if why:
+        client.set_model_version_tag(name, version, SAID, why)
     if verdict == APPROVED:
-        promote(client, name, version, by=by, why=why)
+        promote(client, name, version, by=by)
         client.set_registered_model_alias(name, CHAMPION, version)
     else:
         client.set_model_version_tag(name, version, BY, by)
-        if why:
-            client.set_model_version_tag(name, version, WHY, why)
         _crown(client, name, without=version)
     return Settled(name, version, verdict, by, why)
 
@@ -100,9 +104,9 @@ def settle(client: Any, name: str) -> list[Settled]:
         said, is_new = version.tags.get(REVIEW), PROMOTED_AT not in version.tags
         number = str(version.version)
         if is_new and (said == APPROVED or (number == str(alias) and said not in (REJECTED, WITHDRAWN))):
-            done.append(answer(client, name, number, APPROVED, by=version.tags.get(BY, UI), why=version.tags.get(WHY, "")))
+            done.append(answer(client, name, number, APPROVED, by=version.tags.get(BY, UI), why=version.tags.get(SAID, "")))
         elif said in (REJECTED, WITHDRAWN) and (BY not in version.tags or number == str(alias)):
-            done.append(answer(client, name, number, said, by=version.tags.get(BY, UI), why=version.tags.get(WHY, "")))
+            done.append(answer(client, name, number, said, by=version.tags.get(BY, UI), why=version.tags.get(SAID, "")))
     return done
 
 
@@ -118,7 +122,8 @@ def _review(version: Any, champion: str) -> Review:
     status = said if said in (PENDING, REJECTED, WITHDRAWN) else "promoted" if is_promoted(version) else "not better"
     status = "champion" if number == champion and is_promoted(version) else status
     as_of = date.fromisoformat(version.tags["as_of"])
-    return Review(version.name, number, status, as_of, version.tags.get(BY, ""), version.tags.get(WHY, ""), version.run_id)
+    by, why, words = (version.tags.get(tag, "") for tag in (BY, WHY, SAID))
+    return Review(version.name, number, status, as_of, by, why, words, version.run_id)
 
 
 def _crown(client: Any, name: str, without: str = "") -> None:

@@ -18,7 +18,7 @@ from ml.fingerprint import fingerprint
 from ml.gate import compare
 from ml.mlflow_session import REFERENCE, SLICES, client_for, log_run, tracked
 from ml.model import Predictor, Trained
-from ml.review import CHAMPION, PENDING, REVIEW, WHY, is_promoted, promote, promoted, settle
+from ml.review import CHAMPION, PENDING, REVIEW, SAID, WHY, is_promoted, promote, promoted, settle
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -111,8 +111,9 @@ class Registry:
             is_new = False
         chosen = known if is_promoted(known) else self._standing(name, as_of)
         if chosen is None:
+            why = known.tags.get(SAID) or known.tags.get(WHY)
             raise ModelRejected(
-                f"model {name!r} was trained but not promoted: {known.tags.get(WHY)}. There is no older champion, so nothing may decide "
+                f"model {name!r} was trained but not promoted: {why}. There is no older champion, so nothing may decide "
                 "with it: check the training rows (enough history? labels right?), then train again"
             )
         self.client.set_registered_model_alias(name, day_alias(as_of), chosen.version)
@@ -201,7 +202,7 @@ class Registry:
             version = log_run(self.client, name, self._artifacts / name, trained, every_tag | ({REVIEW: PENDING} if waits else {}))
         self.client.set_registered_model_alias(name, CANDIDATE, version)
         if verdict.is_better and not waits:
-            promote(self.client, name, version, by="gate", why=verdict.why)
+            promote(self.client, name, version, by="gate")
         return self.client.get_model_version(name, version)
 
     def _judge(self, trained: Trained, champion: Any | None) -> _Verdict:

@@ -40,7 +40,7 @@ class ModelFacts:
     primary_metric: str
     metrics: Mapping[str, float]
     baseline: Mapping[str, float]
-    versions: Sequence[Mapping[str, str]]
+    versions: Sequence[Mapping[str, str]]  # `version, status, as_of, by, why`: a reviewer's words
     slices: Sequence[Mapping[str, Any]] = ()
     in_service: Mapping[str, float] = field(default_factory=dict)
     drift: Sequence[Mapping[str, Any]] = ()
@@ -163,8 +163,8 @@ def _who(by: str) -> str:
 
 
 def _said(each: Mapping[str, str]) -> str:
-    """A person's words; those of the gate are English and stay in MLflow."""
-    return "–" if each["by"] in ("", GATE) else shown_text(each["why"]) or "–"
+    """A reviewer's words; those of the gate are English and stay in MLflow."""
+    return shown_text(each["why"]) or "–"
 
 
 def _metric(name: str) -> Inline:

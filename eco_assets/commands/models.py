@@ -36,7 +36,7 @@ def list_models(
     if as_json:
         console.as_json([asdict(review) | {"as_of": review.as_of.isoformat()} for review in found])
         return
-    rows = [(each.name, each.version, each.status, each.as_of, each.by, each.why) for each in found]
+    rows = [(each.name, each.version, each.status, each.as_of, each.by, each.said or each.why) for each in found]
     console.table(f"{len(rows)} version(s)", ("model", "version", "status", "learned up to", "by", "why"), rows)
 
 
