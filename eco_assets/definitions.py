@@ -41,6 +41,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from resources.platform import PlatformResource
     from sensors.arrivals import arrivals_sensors
     from sensors.decision_changes import decision_sensors
+    from sensors.drift import drift_retrain
     from sensors.model_reviews import model_reviews
 
     settings = Settings.from_env()
@@ -66,6 +67,6 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         asset_checks=[*mart_checks(), *quality_checks(), *connection_checks(settings)],
         jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), compact_lake],
         schedules=[*schedules(), *reading_schedules, compaction_schedule()],
-        sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors(), model_reviews],
+        sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors(), model_reviews, drift_retrain],
         resources={"platform": PlatformResource(), "dbt": DbtResource(), **(resources or {})},
     )
