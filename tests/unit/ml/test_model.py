@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from toy_models import Level
 
 from ml.model import Trained
 
 
-class Silent:
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return frame
-
-
 def trained(ours: float, theirs: float, *, higher_is_better: bool) -> Trained:
     return Trained(
-        model=Silent(),
+        model=Level(1.0),
+        judged=Level(1.0),
+        held_out=pd.DataFrame(),
         metrics={"score": ours, "extra": 0.25},
         baseline={"score": theirs},
         params={"rows": 12},
