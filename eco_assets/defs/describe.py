@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -44,8 +45,9 @@ def code_version(*files: str) -> str:
 
 
 def day_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> date:
-    """The business day that a run is for."""
-    return date.fromisoformat(context.run.tags["dagster/partition"])
+    """The business day that a run is for; today's where it is for none, as a load of streamed readings."""
+    day = context.run.tags.get("dagster/partition")
+    return date.fromisoformat(day) if day else datetime.now(ZoneInfo("America/Sao_Paulo")).date()
 
 
 def trace_of(context: dg.AssetExecutionContext) -> str:

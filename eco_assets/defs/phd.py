@@ -70,9 +70,7 @@ def _agent_assets(domain: str) -> dg.AssetsDefinition:
     )
     def build(context: dg.AssetExecutionContext, dbt: DbtResource, platform: PlatformResource) -> Iterator[Any]:
         engines = platform.get()
-        anchor = engines.business_date()
-        as_of = day_of(context) if context.has_partition_key else anchor  # a load of streamed readings is of no day
-        days = {"as_of": as_of.isoformat(), "anchor": anchor.isoformat()}
+        days = {"as_of": day_of(context).isoformat(), "anchor": engines.business_date().isoformat()}
         with measured(engines, context, domain), engines.lake.writing():
             yield from with_column_lineage(context, dbt.build(context, translator, days, engines.lake), engines.settings.home)
 

@@ -3,7 +3,7 @@
 The ingester is no run of Dagster: it never ends. Dagster observes its files and heartbeats; `sensors/arrivals.py` asks for the loads.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -38,13 +38,15 @@ def stream_sources(contracts: Sequence[Contract] | None = None) -> Iterator[dg.A
         yield _observed(domain, group)
 
 
-def arrival_jobs(contracts: Sequence[Contract] | None = None) -> Iterator["dg.UnresolvedAssetJobDefinition"]:
+def arrival_jobs(
+    contracts: Sequence[Contract] | None = None, updated: Mapping[str, Sequence[str]] = UPDATED
+) -> Iterator["dg.UnresolvedAssetJobDefinition"]:
     """One job a domain: observes its inbox, loads it and updates what is made of it with each load; the rest is for the daily jobs."""
     for domain, group in _by_domain(contracts):
         loaded = [key for contract in group for key in (source_key(contract), raw_key(contract))]
         yield dg.define_asset_job(
             arrival_job(domain),
-            selection=[*loaded, *(model_key(model) for model in UPDATED.get(domain, ()))],
+            selection=[*loaded, *(model_key(model) for model in updated.get(domain, ()))],
             executor_def=dg.in_process_executor,
             description=f"Loads what the resident ingester wrote for {domain}.",
             tags={"agent": domain},

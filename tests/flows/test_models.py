@@ -36,7 +36,9 @@ def materialize(home: Home, day: date, *keys: str, job: str) -> dg.ExecuteInProc
     definitions = build_defs({"platform": PlatformResource.of(home.platform)})
     selection = [dg.AssetKey.from_user_string(key) for key in keys] or None
     with instance(home.path / "dagster") as opened:
-        return definitions.get_job_def(job).execute_in_process(instance=opened, partition_key=day.isoformat(), asset_selection=selection)
+        return definitions.resolve_job_def(job).execute_in_process(
+            instance=opened, partition_key=day.isoformat(), asset_selection=selection
+        )
 
 
 @pytest.mark.parametrize("family", DAILY, ids=lambda family: family.name)

@@ -113,7 +113,7 @@ class Loader:
         sensor = arrivals_sensor("industrial", [contract])
         self.definitions = dg.Definitions(
             assets=[raw, *stream_sources([contract])],
-            jobs=[*arrival_jobs([contract])],
+            jobs=[*arrival_jobs([contract], updated={})],
             sensors=[sensor],
             resources=self.resources,
         )
