@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from datetime import date
 
 import pandas as pd
@@ -25,8 +26,8 @@ def trained(reviews: pd.DataFrame) -> Trained:
     return torch_example.train(reviews, seed=7)
 
 
-@pytest.mark.skipif(HAS_TORCH, reason="torch is installed")
-def test_without_torch_it_says_how_to_get_it(reviews: pd.DataFrame) -> None:
+def test_without_torch_it_says_how_to_get_it(reviews: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed, where it is
     with pytest.raises(ConfigError, match="make torch"):
         torch_example.train(reviews, seed=7)
 
