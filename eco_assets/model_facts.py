@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from notion_sync.model_card import ModelFacts
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from eco_assets.platform import Platform
     from ml.families import Family
     from ml.tracking import ModelVersion
@@ -52,13 +54,18 @@ def _in_service(platform: Platform, family: Family, as_of: date) -> dict[str, fl
         return figures(frame(db, family.outcome_query, as_of), is_probability=family.is_probability)
 
 
-def _drift(platform: Platform, family: Family, version: ModelVersion, as_of: date) -> list[dict[str, Any]]:
+def drift_of(platform: Platform, family: Family, version: ModelVersion, current: DataFrame) -> DataFrame:
+    """How far the watched inputs of rows to be scored are from those that a version was judged on; the furthest first."""
     from ml.drift import drift_table
 
+    found = drift_table(platform.registry.reference(version), current, family.inputs)
+    return found.sort_values(["value", "what"], ascending=[False, True])
+
+
+def _drift(platform: Platform, family: Family, version: ModelVersion, as_of: date) -> list[dict[str, Any]]:
     if not family.inputs:
         return []
     with platform.lake.connect() as db:
         current = family.scoring_frame(db, as_of)
-    found = drift_table(platform.registry.reference(version), current, family.inputs)
-    worst = found.sort_values(["value", "what"], ascending=[False, True]).head(10)
+    worst = drift_of(platform, family, version, current).head(10)
     return [{"what": row["what"], "value": float(row["value"]), "level": row["level"]} for row in worst.to_dict("records")]

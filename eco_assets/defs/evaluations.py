@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from eco_assets.defs.describe import common, day_of, path_metadata
+from eco_assets.defs.describe import common, day_of
 from eco_assets.defs.jobs import EVALUATIONS
 from eco_assets.defs.models import family_key
 from eco_assets.defs.partitions import DAILY
+from eco_assets.defs.reports import publish
 from eco_assets.defs.tables import prediction_key
 from eco_assets.errors import NotFound
 from eco_assets.model_facts import facts_of
@@ -36,19 +37,9 @@ def _evaluation(family: Family) -> dg.AssetsDefinition:
             facts = facts_of(engines, family, day_of(context))
         except NotFound as error:
             return dg.MaterializeResult(metadata={"model_version": "none", "why": str(error)})
-        page = model_card(facts)
-        published = engines.workspace.publish(page.path, page.document, page.images)
-        text = published.path.read_text(encoding="utf-8").split("---\n", 2)[-1]
-        return dg.MaterializeResult(
-            metadata={
-                "model_version": facts.version,
-                "judged_predictions": int(facts.in_service.get("rows", 0)),
-                **{f"in_service_{name}": value for name, value in facts.in_service.items() if name != "rows"},
-                "page": path_metadata(published.path),
-                "preview": dg.MetadataValue.md(text[:6000]),
-            },
-            data_version=dg.DataVersion(published.sha256[:16]),
-        )
+        figures = {f"in_service_{name}": value for name, value in facts.in_service.items() if name != "rows"}
+        judged = int(facts.in_service.get("rows", 0))
+        return publish(engines, model_card(facts), model_version=facts.version, judged_predictions=judged, **figures)
 
     return evaluate
 

@@ -17,6 +17,7 @@ from eco_assets.defs.partitions import DAILY
 from eco_assets.defs.tables import assets_read_by, prediction_key
 from eco_assets.errors import ModelRejected, NotFound
 from eco_assets.mcp.policies import load_policies
+from eco_assets.model_facts import drift_of
 from eco_assets.model_reviews import settled
 from eco_assets.platform import Platform
 from ml.families import FAMILIES, Family
@@ -151,13 +152,11 @@ def _predictions(family: Family) -> dg.AssetsDefinition:
 
 
 def _drift(engines: Platform, family: Family, version: "ModelVersion", frame: "DataFrame") -> dg.AssetCheckResult:
-    from ml.drift import drift_table
-
     if not family.inputs or not len(frame):
         return dg.AssetCheckResult(check_name=DRIFT, passed=True, description="nothing to compare")
-    found = drift_table(engines.registry.reference(version), frame, family.inputs)
+    found = drift_of(engines, family, version, frame)
     large = list(found.loc[found["level"] == "large", "what"])
-    lines = [f"| {row.what} | {row.value:.3f} | {row.level} |" for row in found.sort_values("value", ascending=False).itertuples()]
+    lines = [f"| {row.what} | {row.value:.3f} | {row.level} |" for row in found.itertuples()]
     return dg.AssetCheckResult(
         check_name=DRIFT,
         passed=not large,

@@ -5,6 +5,7 @@ What a page says is in `notion_sync`, what goes into it in `eco_assets/briefing.
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -33,7 +34,8 @@ def log_key(agent: str) -> dg.AssetKey:
     return dg.AssetKey(["reports", agent, "decision_log"])
 
 
-def _publish(engines: Platform, page: Rendered) -> dg.MaterializeResult:
+def publish(engines: Platform, page: Rendered, **more: Any) -> dg.MaterializeResult:
+    """Publish a page; what Dagster is told of it, with `more` metadata."""
     published = engines.workspace.publish(page.path, page.document, page.images)
     text = published.path.read_text(encoding="utf-8").split("---\n", 2)[-1]
     return dg.MaterializeResult(
@@ -43,6 +45,7 @@ def _publish(engines: Platform, page: Rendered) -> dg.MaterializeResult:
             "sha256": published.sha256,
             "conflict": dg.MetadataValue.text(str(published.conflict or "none")),
             "preview": dg.MetadataValue.md(text[:6000]),
+            **more,
         },
         data_version=dg.DataVersion(published.sha256[:16]),
     )
@@ -60,7 +63,7 @@ def _report(agent: str) -> dg.AssetsDefinition:
         from notion_sync.reports import agent_report
 
         engines = platform.get()
-        return _publish(engines, agent_report(agent_day(engines, agent, day_of(context)), labels()))
+        return publish(engines, agent_report(agent_day(engines, agent, day_of(context)), labels()))
 
     return report
 
@@ -81,7 +84,7 @@ def _log(agent: str) -> dg.AssetsDefinition:
         engines, as_of = platform.get(), day_of(context)
         decisions, executions = _records(engines, agent, as_of)
         head = engines.ledger.last(agent=agent, as_of=as_of.isoformat())
-        return _publish(engines, decision_log(agent, as_of, decisions, executions, ledger_head=head, labels=labels()))
+        return publish(engines, decision_log(agent, as_of, decisions, executions, ledger_head=head, labels=labels()))
 
     return log
 
@@ -99,7 +102,7 @@ def daily_index(context: dg.AssetExecutionContext, platform: PlatformResource) -
     from notion_sync.reports import daily_index as render
 
     engines, as_of = platform.get(), day_of(context)
-    return _publish(engines, render(as_of, [summarise(agent_records(engines, agent, as_of)) for agent in AGENTS]))
+    return publish(engines, render(as_of, [summarise(agent_records(engines, agent, as_of)) for agent in AGENTS]))
 
 
 def _records(engines: Platform, agent: str, as_of: date) -> tuple[list[dict[str, object]], list[dict[str, object]]]:

@@ -87,7 +87,7 @@ def test_the_card_is_published_in_portuguese(copied_home: Callable[[], Home], da
     page = (home.path / "notion" / "modelos" / "comercial_lead_conversion.md").read_text(encoding="utf-8")
     assert "# Modelo – Conversão de contatos" in page
     assert "Qualidade em casos não vistos" in page
-    assert "origin=" in page  # its slices
+    assert "| Origem: " in page.split("## Por região e grupo")[1]  # its slices, in words
 
 
 def test_language_features_are_made_once(copied_home: Callable[[], Home], day: date) -> None:
