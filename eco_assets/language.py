@@ -1,4 +1,4 @@
-"""Keeps the language features of reviews up to date: new reviews, or all when a model or a rule changed (`ml/nlp_features.py` makes them).
+"""Keeps the language features of reviews up to date (`ml/language/nlp_features.py`): new reviews, or all when a model or a rule changed.
 
 The table is `language.varejo_reviews` of the lake. `entities`, `order_number` and `tracking_code` quote what a customer wrote: they
 are personal data, so the table is read by models and is on no page.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from eco_assets.platform import Platform
-    from ml.text_topics import TopicModel
+    from ml.language.topics import TopicModel
 
 TABLE = "language.varejo_reviews"
 SENTIMENT = "varejo_review_sentiment"
@@ -40,7 +40,7 @@ class Updated:
 
 def update(platform: Platform, as_of: date) -> Updated:
     """Make the rows that are missing for the reviews known at the end of a day."""
-    from ml.nlp_features import LanguageModels, features, missing
+    from ml.language.nlp_features import LanguageModels, features, missing
 
     texts = platform.lake.frame(_TEXTS, {"as_of": as_of})
     try:
@@ -78,7 +78,7 @@ def _existing(platform: Platform) -> pd.DataFrame:
 
 def _topics(platform: Platform, texts: pd.DataFrame) -> TopicModel | None:
     """The topics as they were fitted, or fitted again with their numbers kept; None while there are too few texts."""
-    from ml.text_topics import fit_topics
+    from ml.language.topics import fit_topics
 
     path = platform.settings.home / "language" / "topics.pickle"
     old, size = pickle.loads(path.read_bytes()) if path.exists() else (None, 0)  # noqa: S301 -- our own file

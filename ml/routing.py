@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from eco_assets.errors import DataRejected
 from ml.contributions import long_table
+from ml.language.text import fold, is_held_out
 from ml.model import Predictor, Trained
 from ml.probability_scores import auc, ece, log_losses
-from ml.propensity import one_thread
+from ml.propensity.choice import one_thread
 from ml.routing_scores import gap_scores
 from ml.slices import slice_table
-from ml.text import fold, is_held_out
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eco_assets.errors import ConfigError, DataRejected
+from ml.language.sentiment import Majority, evaluate
+from ml.language.text import explanation, folded, is_held_out
 from ml.model import Trained
 from ml.probability_scores import log_losses
-from ml.propensity import one_thread
-from ml.sentiment import Majority, evaluate
-from ml.text import explanation, folded, is_held_out
+from ml.propensity.choice import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,7 +18,7 @@ from resources.platform import PlatformResource
     partitions_def=DAILY,
     description=f"Sentiment, complaint class, topic and entities of each review's text, in `{TABLE}`; only new rows are made.",
     pool="lake",
-    **common(WEEKLY_MODELS, "varejo", ["python", "duckdb"], ["eco_assets/language.py", "ml/nlp_features.py"]),
+    **common(WEEKLY_MODELS, "varejo", ["python", "duckdb"], ["eco_assets/language.py", "ml/language/nlp_features.py"]),
 )
 def review_language(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """Bring the table up to date for the business day."""

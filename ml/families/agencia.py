@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ml import anomaly_metrics, conversion, uplift
-from ml import propensity_queries as queries
+from ml.anomalies import metric_anomaly
 from ml.explanations import largest, mean_of
 from ml.families.family import SEED, Family
 from ml.model import Predictor, Trained
+from ml.propensity import conversion, queries, uplift
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -64,7 +64,7 @@ def _score_email(model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:
 
 
 def _fit_media(frame: DataFrame, as_of: date) -> Trained:
-    return anomaly_metrics.train(frame, is_daily=False, seed=SEED)
+    return metric_anomaly.train(frame, is_daily=False, seed=SEED)
 
 
 def score_readings(model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ml import conversion
 from ml.explanations import by_row
 from ml.families.family import SEED, Family
 from ml.model import Predictor, Trained
+from ml.propensity import conversion
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from pandas import DataFrame
 
-    from ml.embeddings import Encoder
+    from ml.language.embeddings import Encoder
 
 SEED = 20180531
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ml import anomaly
+from ml.anomalies import machine_anomaly
 from ml.explanations import largest
 from ml.families.family import SEED, Family
 from ml.model import Predictor, Trained
@@ -19,11 +19,11 @@ _WINDOWS_TO_DATE = """
 
 
 def _fit(frame: DataFrame, as_of: date) -> Trained:
-    return anomaly.train(frame, seed=SEED)
+    return machine_anomaly.train(frame, seed=SEED)
 
 
 def _score(model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:
-    return anomaly.summarise(model.predict(frame), _end_of(as_of))
+    return machine_anomaly.summarise(model.predict(frame), _end_of(as_of))
 
 
 def _explain(model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:

@@ -6,10 +6,10 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ml import forecast_demand, forecast_series
 from ml.explanations import largest
 from ml.families.family import SEED, Family
-from ml.forecast_series import SERIES, SeriesKind
+from ml.forecasting import demand_forecast, group_series
+from ml.forecasting.group_series import SERIES, SeriesKind
 from ml.model import Predictor, Trained
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ _REGIONAL_SALES = """
 
 
 def _fit_regional(frame: DataFrame, as_of: date) -> Trained:
-    return forecast_demand.train(frame, as_of=as_of, seed=SEED, by_region=True)
+    return demand_forecast.train(frame, as_of=as_of, seed=SEED, by_region=True)
 
 
 def _fit_series(kind: SeriesKind, frame: DataFrame, as_of: date) -> Trained:
-    return forecast_series.train(frame, kind, as_of=as_of, seed=SEED)
+    return group_series.train(frame, kind, as_of=as_of, seed=SEED)
 
 
 def _score(model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:

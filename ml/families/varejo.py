@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ml import anomaly_metrics, conversion, forecast_demand, repurchase, sentiment
-from ml import propensity_queries as queries
+from ml.anomalies import metric_anomaly
 from ml.explanations import by_row, largest
 from ml.families.agencia import explain_readings, score_readings
 from ml.families.family import SEED, Family
+from ml.forecasting import demand_forecast
+from ml.language import sentiment
 from ml.model import Predictor, Trained
+from ml.propensity import conversion, queries, repurchase
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ml.embeddings import Encoder
+    from ml.language.embeddings import Encoder
 
 REVIEW_DAYS = 7
 _DAILY_SALES = """
@@ -43,7 +45,7 @@ _BUSINESS = """
 
 
 def _fit_demand(frame: DataFrame, as_of: date) -> Trained:
-    return forecast_demand.train(frame, as_of=as_of, seed=SEED)
+    return demand_forecast.train(frame, as_of=as_of, seed=SEED)
 
 
 def _score_demand(model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:
@@ -115,7 +117,7 @@ def _score_repurchase(model: Predictor, frame: DataFrame, as_of: date) -> DataFr
 
 
 def _fit_business(frame: DataFrame, as_of: date) -> Trained:
-    return anomaly_metrics.train(frame, is_daily=True, seed=SEED)
+    return metric_anomaly.train(frame, is_daily=True, seed=SEED)
 
 
 DEMAND = Family(

@@ -35,7 +35,7 @@ def made(count: int) -> dict[str, np.ndarray]:
 
 def ours(known: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Methods chosen by rolling origin, combined, with bands."""
-    from ml import forecast
+    from ml.forecasting import forecast
 
     fitted = forecast.fit(known, "monthly", seed=SEED)
     return {name: each.mean for name, each in fitted.forecast(known, AHEAD).items()}
@@ -54,8 +54,8 @@ METHODS = {"ours": ours, "AutoETS": auto_ets}
 
 def measure(name: str, count: int) -> dict[str, Any]:
     """Run one method in this process."""
-    from ml.forecast_metrics import smape
-    from ml.propensity import one_thread
+    from ml.forecasting.metrics import smape
+    from ml.propensity.choice import one_thread
 
     whole = made(count)
     known = {key: values[:MONTHS] for key, values in whole.items()}

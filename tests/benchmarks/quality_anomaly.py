@@ -17,9 +17,10 @@ from time import process_time
 import numpy as np
 import pandas as pd
 
-from ml import anomaly_metrics, remaining_life
-from ml.anomaly_series import SeriesDetector
-from ml.anomaly_state import NormalState, fit_normal_state
+from ml import remaining_life
+from ml.anomalies import metric_anomaly
+from ml.anomalies.series import SeriesDetector
+from ml.anomalies.state import NormalState, fit_normal_state
 from ml.remaining_life_features import sensors_of
 from tests.benchmarks.nab_scoring import Labelled, Profile, normalised
 from tests.benchmarks.quality import Row
@@ -215,7 +216,7 @@ def _planted(data: Path) -> Iterator[Row]:
     ]
     for task, is_daily, frame in frames:
         start = process_time()
-        trained = anomaly_metrics.train(frame(), is_daily=is_daily, seed=0)
+        trained = metric_anomaly.train(frame(), is_daily=is_daily, seed=0)
         metrics: Mapping[str, float] = trained.metrics
         note = (
             f"planted spikes, shifts and values of the wrong hour or weekday in the last 40 %; false alarms {metrics['far']:.3f} of the "

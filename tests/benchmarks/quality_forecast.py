@@ -3,7 +3,7 @@
 M3 and Tourism have their own test parts; in this copy of M3 every second series lacks its own, so 1,502 of 3,003 are judged. M4's
 official test part is not in the data: the last horizon of each training series (13 weeks, 48 hours) is held out, so its figures stand
 beside Theta and Naive2 on the same split and not beside the competition's table. What was tuned was tuned on M1 and on earlier origins of
-samples of Tourism and M4 (`ml/forecast_frequencies.py`).
+samples of Tourism and M4 (`ml/forecasting/frequencies.py`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ml import forecast
-from ml.forecast_frequencies import Frequency, frequency
-from ml.forecast_methods import Theta
-from ml.forecast_metrics import Floats, mase, naive2, owa, smape
-from ml.forecast_selection import attempt
-from ml.propensity import one_thread
+from ml.forecasting import forecast
+from ml.forecasting.frequencies import Frequency, frequency
+from ml.forecasting.methods import Theta
+from ml.forecasting.metrics import Floats, mase, naive2, owa, smape
+from ml.forecasting.selection import attempt
+from ml.propensity.choice import one_thread
 from tests.benchmarks.quality import Row
 
 SEED = 20180531

@@ -18,13 +18,13 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from ml import conversion, propensity_queries, repurchase, uplift
 from ml.families.agencia import CALL_NUMBERS, CALL_TEXT
 from ml.families.comercial import LEAD_NUMBERS, LEAD_TEXT
 from ml.model import Trained
 from ml.probability_scores import auc, ece
-from ml.propensity import Rows, candidates, choose, fit_calibrated, one_thread
-from ml.propensity_estimators import Columns, to_inputs
+from ml.propensity import conversion, queries, repurchase, uplift
+from ml.propensity.choice import Rows, candidates, choose, fit_calibrated, one_thread
+from ml.propensity.estimators import Columns, to_inputs
 from tests.benchmarks.quality import Row
 
 SEED = 20180531
@@ -93,7 +93,6 @@ def _bank(lake: duckdb.DuckDBPyConnection) -> Iterator[Row]:
 
 
 def _olist(lake: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-    queries = propensity_queries
     # The public part holds no deal of a lead that came after 2018-03-30: later leads have no outcome in it.
     leads = lake.execute("select * from features.feat_comercial__lead_history where contacted_on <= date '2018-03-30'").df()
     late = lake.execute(queries.LATE_TRAINING, {"as_of": AS_OF["varejo"]}).df()
@@ -163,9 +162,9 @@ def _cdnow(data: Path) -> Iterator[Row]:
 
 
 def _hillstrom(lake: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-    people = lake.execute(propensity_queries.EMAIL_ROWS).df()
+    people = lake.execute(queries.EMAIL_ROWS).df()
     for outcome in ("has_visited", "has_bought", "spend_brl"):
-        experiment = replace(propensity_queries.EMAIL, outcome=outcome)
+        experiment = replace(queries.EMAIL, outcome=outcome)
         trained, train_s = _timed(lambda experiment=experiment: uplift.train(people, experiment, seed=SEED))
         _, predict_s = _timed(lambda trained=trained: trained.judged.predict(trained.held_out))
         found, naive = trained.metrics, trained.baseline

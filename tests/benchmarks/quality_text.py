@@ -21,7 +21,8 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import make_pipeline
 
-from ml import complaints, embeddings, routing, sentiment
+from ml import routing
+from ml.language import complaints, embeddings, sentiment
 from ml.probability_scores import ece
 from ml.routing_scores import gap_scores
 from tests.benchmarks.quality import Row

@@ -9,6 +9,7 @@ from eco_assets.mcp.engine import Context
 from eco_assets.mcp.policies import Policy, read_policy
 
 TEXT = """
+api: eco/policy/v1
 agent: comercial
 point: demo
 version: 1.2.3

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from policy_files import lead, policy_with
 
-from eco_assets.errors import NotFound, PolicyError
+from eco_assets.errors import NotFound
 from eco_assets.lake import Lake
 from eco_assets.ledger import Ledger
 from eco_assets.mcp.batch import decide_day, read_contexts
@@ -83,11 +83,11 @@ def test_no_context_is_no_decision(ledger: Ledger, policy: Policy) -> None:
     assert decide_day(ledger, policy, [], TRACE).decisions == ()
 
 
-def test_one_bad_subject_stops_the_batch_and_nothing_is_written(ledger: Ledger, policy: Policy) -> None:
-    with pytest.raises(PolicyError, match="subject bad"):
-        decide_day(ledger, policy, [lead("a"), lead("bad", p=None)], TRACE)
+def test_a_subject_that_cannot_be_weighed_does_not_sink_the_others(ledger: Ledger, policy: Policy) -> None:
+    decided = decide_day(ledger, policy, [lead("a"), lead("bad", p=None)], TRACE)
 
-    assert ledger.list("decision") == []
+    assert actions(ledger) == {"a": "big", "bad": "wait"}
+    assert [decision["subject"] for decision in decided.decisions if decision["errors"]] == ["bad"]
 
 
 def test_every_decision_carries_its_time_and_the_runs_trace(ledger: Ledger, policy: Policy) -> None:

@@ -179,10 +179,19 @@ def test_a_value_that_is_no_number_names_policy_subject_and_value(policy: Policy
         decide(context, policy)
 
 
-def test_a_missing_prediction_names_policy_action_and_subject(policy: Policy) -> None:
-    for predictions in ({"p": None}, {}):
-        with pytest.raises(PolicyError, match=r"comercial/demo 1\.2\.3, action big, subject s1"):
-            decide(dataclasses.replace(lead(), predictions=predictions), policy)
+@pytest.mark.parametrize("predictions", [{"p": None}, {}])
+def test_an_input_that_is_not_known_is_null_and_the_expression_that_needs_it_gives_the_safe_action(
+    policy: Policy, predictions: dict[str, Any]
+) -> None:
+    decision = decide(dataclasses.replace(lead(), predictions=predictions), policy)
+
+    assert (decision["action"], decision["workflow"], decision["confidence"]) == ("wait", None, 0.0)
+    assert decision["errors"] == [
+        {"kind": "expression", "where": "action big: value_brl", "message": "predictions.p is null in 'predictions.p * 1000.0'"}
+    ]
+    assert decision["reason"] == (
+        "A política não pôde ser avaliada (action big: value_brl). Sem base para decidir, vale a ação de segurança: Aguardar."
+    )
 
 
 def test_a_missing_prediction_is_weighed_as_the_policy_says(tmp_path: Path) -> None:
@@ -200,18 +209,29 @@ def test_a_missing_prediction_is_weighed_as_the_policy_says(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('"predictions.p * 1000.0"', '"1.0 / (features.age - 1.0)"', "action big, subject s1: .*must be a finite number"),
-        ('"predictions.p * 1000.0"', "\"'much'\"", "action big, subject s1: .*'much'"),
-        ('"features.age <= 7.0"', '"features.age"', "action big, subject s1: eligible gives 1.0"),
-        ('"predictions.p * 1000.0"', '"features.unknown * 1000.0"', "action big, subject s1: .*unknown"),
-        ('"predictions.p * 1000.0"', '"predictions.p * guess(2.0)"', "action big, subject s1: .*guess"),
-        ("p de {p:.1%}, valor", "{unknown}, valor", "action big, subject s1: reason .*unknown"),
-        ("p de {p:.1%}, valor", "{origin:.1%}, valor", "action big, subject s1: reason "),
+        ('"predictions.p * 1000.0"', '"1.0 / (features.age - 1.0)"', "must be a finite number"),
+        ('"predictions.p * 1000.0"', "\"'much'\"", "gives 'much'"),
+        ('"features.age <= 7.0"', '"features.age"', "gives 1.0, must be true or false"),
+        ('"predictions.p * 1000.0"', '"features.unknown * 1000.0"', "features.unknown is null"),
+        ('"predictions.p * 1000.0"', '"predictions.p * guess(2.0)"', "guess"),
+        ('"predictions.p * 1000.0"', '"predictions.p * 1000"', "Unsupported operation: float * int"),
     ],
 )
-def test_an_expression_that_fails_names_policy_action_and_subject(tmp_path: Path, old: str, new: str, says: str) -> None:
-    with pytest.raises(PolicyError, match=rf"comercial/demo 1\.2\.3, {says}"):
-        decide(lead(p=0.5), policy_with(tmp_path, (old, new)))
+def test_an_expression_that_fails_is_named_in_the_record(tmp_path: Path, old: str, new: str, says: str) -> None:
+    decision = decide(lead(p=0.5), policy_with(tmp_path, (old, new)))
+
+    (error,) = decision["errors"]
+    assert error["where"].startswith("action big: ")
+    assert says in error["message"]
+    assert decision["action"] == "wait"
+
+
+@pytest.mark.parametrize("new", ["{unknown}, valor", "{origin:.1%}, valor", "{p.secret}, valor"])
+def test_a_reason_that_cannot_be_worded_is_named_and_changes_no_action(tmp_path: Path, new: str) -> None:
+    decision = decide(lead(p=0.5), policy_with(tmp_path, ("p de {p:.1%}, valor", new)))
+
+    assert (decision["action"], decision["reason"]) == ("big", "Grande.")
+    assert [(error["kind"], error["where"]) for error in decision["errors"]] == [("reason", "action big: reason")]
 
 
 @pytest.mark.parametrize(("p", "confidence"), [(-0.5, 0.0), (1.5, 1.0), (0.12345, 0.1235)])

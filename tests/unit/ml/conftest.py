@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.detectors import SENSORS
+from ml.anomalies.detectors import SENSORS
 from ml.tracking import Registry
 
 AS_OF = date(2018, 5, 31)

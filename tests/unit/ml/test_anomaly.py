@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from eco_assets.errors import DataRejected
-from ml import anomaly
+from ml.anomalies import machine_anomaly
 from ml.model import Trained
 
 MIDNIGHT = datetime(2018, 6, 1)  # noqa: DTZ001 the lake's timestamps are naive
@@ -16,7 +16,7 @@ MIDNIGHT = datetime(2018, 6, 1)  # noqa: DTZ001 the lake's timestamps are naive
 
 @pytest.fixture(scope="module")
 def trained(windows: pd.DataFrame) -> Trained:
-    return anomaly.train(windows, seed=7)
+    return machine_anomaly.train(windows, seed=7)
 
 
 def test_it_beats_three_sigmas_on_any_sensor(trained: Trained) -> None:
@@ -27,7 +27,7 @@ def test_it_beats_three_sigmas_on_any_sensor(trained: Trained) -> None:
 
 def test_labels_do_not_change_what_is_fitted(trained: Trained, windows: pd.DataFrame) -> None:
     flipped = windows.assign(is_anomalous=windows["is_anomalous"].map(lambda label: None if label is None else not label))
-    other = anomaly.train(flipped, seed=7)
+    other = machine_anomaly.train(flipped, seed=7)
     pd.testing.assert_frame_equal(other.model.predict(windows), trained.model.predict(windows))
 
 
@@ -52,7 +52,7 @@ def test_a_new_pump_is_judged_against_its_own_first_windows(trained: Trained, wi
 
 
 def test_the_summary_counts_only_the_last_day(trained: Trained, windows: pd.DataFrame) -> None:
-    summary = anomaly.summarise(trained.model.predict(windows), MIDNIGHT).set_index("machine_id")
+    summary = machine_anomaly.summarise(trained.model.predict(windows), MIDNIGHT).set_index("machine_id")
     assert list(summary.columns) == ["anomaly_score", "anomalous_share", "windows"]
     assert summary["windows"][["oven", "pump-0"]].tolist() == [4, 40]
     oven, pump = summary["anomalous_share"][["oven", "pump-0"]].tolist()
@@ -64,12 +64,12 @@ def test_one_odd_window_of_a_pump_is_no_fault() -> None:
     starts = pd.date_range("2018-05-31 09:00", periods=25, freq="30s")
     scores = pd.DataFrame({"machine_id": "p", "window_start": starts, "anomaly_score": 0.1, "is_alarm": False})
     scores.loc[3, ["anomaly_score"]] = 0.9
-    assert anomaly.summarise(scores, MIDNIGHT)["anomaly_score"].tolist() == [0.1]
+    assert machine_anomaly.summarise(scores, MIDNIGHT)["anomaly_score"].tolist() == [0.1]
 
 
 def test_without_labelled_pumps_nothing_can_be_measured(windows: pd.DataFrame) -> None:
     with pytest.raises(DataRejected, match="wait for the pumps' telemetry"):
-        anomaly.train(windows[windows["machine_kind"] == "thermometer"], seed=7)
+        machine_anomaly.train(windows[windows["machine_kind"] == "thermometer"], seed=7)
 
 
 def test_an_unknown_machine_kind_is_named(trained: Trained, windows: pd.DataFrame) -> None:

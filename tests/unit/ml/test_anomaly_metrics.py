@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from eco_assets.errors import DataRejected
-from ml import anomaly_metrics
-from ml.anomaly_planted import plant
+from ml.anomalies import metric_anomaly
+from ml.anomalies.planted import plant
 
 WEEK = np.array([1.4, 1.2, 1.1, 1.0, 1.0, 0.6, 0.5])
 
@@ -31,15 +31,15 @@ def orders() -> pd.DataFrame:
 
 
 def test_it_finds_planted_anomalies_better_than_three_sigmas(orders: pd.DataFrame) -> None:
-    trained = anomaly_metrics.train(orders, is_daily=True, seed=1)
+    trained = metric_anomaly.train(orders, is_daily=True, seed=1)
     assert trained.beats_baseline
     assert trained.metrics["auc"] > 0.8
     assert trained.metrics["far"] < 0.1
-    assert len(trained.judged.losses(trained.held_out)) == len(anomaly_metrics.ThreeSigma().losses(trained.held_out))
+    assert len(trained.judged.losses(trained.held_out)) == len(metric_anomaly.ThreeSigma().losses(trained.held_out))
 
 
 def test_later_readings_are_alarms_about_as_often_as_declared(orders: pd.DataFrame) -> None:
-    model = anomaly_metrics.fit(orders[orders["at"] < "2017-10-01"], is_daily=True, false_alarm_rate=0.01)
+    model = metric_anomaly.fit(orders[orders["at"] < "2017-10-01"], is_daily=True, false_alarm_rate=0.01)
     scored = model.predict(orders)
     later = scored[scored["at"] >= "2017-10-01"]
     assert later["is_alarm"].mean() < 0.03
@@ -48,7 +48,7 @@ def test_later_readings_are_alarms_about_as_often_as_declared(orders: pd.DataFra
 def test_the_report_names_what_was_expected(orders: pd.DataFrame) -> None:
     odd = orders.copy()
     odd.loc[400, "value"] = 0.0
-    scored = anomaly_metrics.fit(orders, is_daily=True).predict(odd)
+    scored = metric_anomaly.fit(orders, is_daily=True).predict(odd)
     assert list(scored.columns) == ["subject", "at", "value", "expected", "anomaly_score", "is_alarm"]
     row = scored[(scored["subject"] == "pedidos-0") & (scored["at"] == odd.loc[400, "at"])].iloc[0]
     assert row["is_alarm"]
@@ -58,7 +58,7 @@ def test_the_report_names_what_was_expected(orders: pd.DataFrame) -> None:
 @pytest.mark.parametrize("size", [3, 50, 5000])
 def test_micro_batches_of_any_size_give_the_scores_of_the_batch(orders: pd.DataFrame, size: int) -> None:
     some = orders[(orders["at"] < "2017-06-01") & (orders["subject"] < "pedidos-2")]
-    model = anomaly_metrics.MetricsModel(1.5, is_daily=True)
+    model = metric_anomaly.MetricsModel(1.5, is_daily=True)
     in_time = some.sort_values(["at", "subject"])
     state: dict[str, object] = {}
     found = []
@@ -71,7 +71,7 @@ def test_micro_batches_of_any_size_give_the_scores_of_the_batch(orders: pd.DataF
 
 
 def test_the_surprises_of_a_reading_add_up(orders: pd.DataFrame) -> None:
-    model = anomaly_metrics.fit(orders, is_daily=True)
+    model = metric_anomaly.fit(orders, is_daily=True)
     told = model.explain(orders).groupby("row")["contribution"].sum()
     scored = model.predict(orders)
     is_news = scored["anomaly_score"].to_numpy() > 0
@@ -89,9 +89,9 @@ def test_a_planted_anomaly_stays_where_it_is_when_the_series_grows(orders: pd.Da
 
 def test_a_short_history_is_refused(orders: pd.DataFrame) -> None:
     with pytest.raises(DataRejected, match="150 readings"):
-        anomaly_metrics.train(orders[orders["at"] < "2017-02-01"], is_daily=True, seed=1)
+        metric_anomaly.train(orders[orders["at"] < "2017-02-01"], is_daily=True, seed=1)
 
 
 def test_a_reading_without_a_value_is_left_out(orders: pd.DataFrame) -> None:
     gaps = orders.assign(value=orders["value"].where(orders["at"] != orders["at"].iloc[30]))
-    assert len(anomaly_metrics.fit(orders, is_daily=True).predict(gaps)) == len(orders) - 4
+    assert len(metric_anomaly.fit(orders, is_daily=True).predict(gaps)) == len(orders) - 4

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from ml.anomaly_series import ALARM, CAP, QUIET, Reading, SeriesDetector
+from ml.anomalies.series import ALARM, CAP, QUIET, Reading, SeriesDetector
 
 START = datetime(2018, 5, 1)  # noqa: DTZ001 the lake's timestamps are naive
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from eco_assets.errors import DataRejected
-from ml import complaints
-from ml.complaints import CONTENT, DELIVERY, QUALITY
+from ml.language import complaints
+from ml.language.complaints import CONTENT, DELIVERY, QUALITY
 from ml.model import Trained
 
 SAID = {

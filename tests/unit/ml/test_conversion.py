@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from eco_assets.errors import DataRejected
-from ml import conversion
 from ml.families.agencia import CALL_NUMBERS, CALL_TEXT
 from ml.families.comercial import LEAD_NUMBERS, LEAD_TEXT
 from ml.model import Trained
-from ml.propensity import Candidate, Rows, candidates, fit_calibrated
-from ml.propensity_estimators import Columns, to_inputs
+from ml.propensity import conversion
+from ml.propensity.choice import Candidate, Rows, candidates, fit_calibrated
+from ml.propensity.estimators import Columns, to_inputs
 
 
 def train_leads(frame: pd.DataFrame) -> Trained:

@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from ml import propensity_queries as queries
+from ml.propensity import queries
 
 DAY = date(2018, 5, 31)
 START = datetime(2017, 3, 1, 12)  # noqa: DTZ001 the lake's timestamps are naive

@@ -11,8 +11,8 @@ import pytest
 from scipy.special import expit
 
 from eco_assets.errors import ConfigError, SourceUnavailable
-from ml import embeddings, sentiment
-from ml.embeddings import Encoder
+from ml.language import embeddings, sentiment
+from ml.language.embeddings import Encoder
 from tests.unit.ml.tiny_encoder import write_encoder
 
 

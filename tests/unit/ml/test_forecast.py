@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from eco_assets.errors import DataRejected, NotFound
-from ml import forecast
-from ml.forecast import Forecaster
-from ml.forecast_frequencies import FREQUENCIES, frequency
-from ml.forecast_metrics import is_seasonal, mase, naive2, owa, smape
-from ml.forecast_selection import Backtest, choose, combine, origins
+from ml.forecasting import forecast
+from ml.forecasting.forecast import Forecaster
+from ml.forecasting.frequencies import FREQUENCIES, frequency
+from ml.forecasting.metrics import is_seasonal, mase, naive2, owa, smape
+from ml.forecasting.selection import Backtest, choose, combine, origins
 
 WEEK = np.array([1.3, 1.2, 1.1, 1.0, 1.0, 0.7, 0.5])
 

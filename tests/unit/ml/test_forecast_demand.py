@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from eco_assets.errors import DataRejected
-from ml import forecast_demand, forecast_demand_model
-from ml.demand_series import bands, blocks, curve_weeks, daily_matrix, dispersion, region_shares
+from ml.forecasting import demand_forecast, demand_model
+from ml.forecasting.demand_series import bands, blocks, curve_weeks, daily_matrix, dispersion, region_shares
 from ml.model import Trained
 
 AS_OF = date(2018, 5, 31)
@@ -22,18 +22,18 @@ AS_OF = date(2018, 5, 31)
 def _few_curves() -> Iterator[None]:
     """One Prophet beside the total's: a fit takes 0.3 s, and these categories are alike."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forecast_demand_model, "LARGEST", 1)
+        patch.setattr(demand_model, "LARGEST", 1)
         yield
 
 
 @pytest.fixture(scope="module")
 def trained(sales: pd.DataFrame) -> Trained:
-    return forecast_demand.train(sales, as_of=AS_OF, seed=7)
+    return demand_forecast.train(sales, as_of=AS_OF, seed=7)
 
 
 @pytest.fixture(scope="module")
 def regional(sales: pd.DataFrame) -> Trained:
-    return forecast_demand.train(_with_regions(sales), as_of=AS_OF, seed=7, by_region=True)
+    return demand_forecast.train(_with_regions(sales), as_of=AS_OF, seed=7, by_region=True)
 
 
 def _with_regions(sales: pd.DataFrame) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def test_a_champion_of_weeks_ago_forecasts_from_todays_sales(trained: Trained, s
 def test_sales_after_the_day_change_neither_model_nor_forecast(trained: Trained, sales: pd.DataFrame) -> None:
     future = pd.DataFrame({"day": [AS_OF + timedelta(days=1)], "category": ["livros"], "units": [9999]})
     planted = pd.concat([sales, future], ignore_index=True)
-    again = forecast_demand.train(planted, as_of=AS_OF, seed=7)
+    again = demand_forecast.train(planted, as_of=AS_OF, seed=7)
     assert again.metrics == pytest.approx(trained.metrics)
     pd.testing.assert_frame_equal(again.model.predict(planted.assign(as_of=AS_OF)), trained.model.predict(sales.assign(as_of=AS_OF)))
 
@@ -118,7 +118,7 @@ def test_a_category_first_sold_last_week_gets_a_forecast(trained: Trained, sales
 def test_a_short_history_is_refused_with_what_to_do(sales: pd.DataFrame) -> None:
     recent = sales[pd.to_datetime(sales["day"]) > pd.Timestamp(AS_OF - timedelta(days=60))]
     with pytest.raises(DataRejected, match="load an earlier history"):
-        forecast_demand.train(recent, as_of=AS_OF, seed=7)
+        demand_forecast.train(recent, as_of=AS_OF, seed=7)
 
 
 def test_the_daily_matrix_has_no_gaps_and_no_future() -> None:

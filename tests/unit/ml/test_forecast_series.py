@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from eco_assets.errors import DataRejected, NotFound
-from ml import forecast_series
-from ml.forecast_series import SERIES, series_kind
+from ml.forecasting import group_series
+from ml.forecasting.group_series import SERIES, series_kind
 from ml.model import Trained
 
 AS_OF = date(2018, 5, 31)
@@ -32,7 +32,7 @@ def costs() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def trained(costs: pd.DataFrame) -> Trained:
-    return forecast_series.train(costs, MEDIA, as_of=AS_OF, seed=1)
+    return group_series.train(costs, MEDIA, as_of=AS_OF, seed=1)
 
 
 def test_media_cost_is_forecast_better_than_yesterday_repeated(trained: Trained) -> None:
@@ -64,7 +64,7 @@ def test_hours_after_the_day_change_no_forecast(trained: Trained, costs: pd.Data
 
 def test_nothing_to_learn_from_is_refused_with_what_to_do(costs: pd.DataFrame) -> None:
     with pytest.raises(DataRejected, match="load an earlier history"):
-        forecast_series.train(costs, MEDIA, as_of=date(2018, 1, 1), seed=1)
+        group_series.train(costs, MEDIA, as_of=date(2018, 1, 1), seed=1)
 
 
 @pytest.mark.parametrize("name", list(SERIES))

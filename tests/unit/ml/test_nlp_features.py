@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from eco_assets.errors import DataRejected
-from ml import nlp_features, sentiment
-from ml.nlp_features import COLUMNS, LanguageModels
-from ml.text_entities import KINDS, entities
-from ml.text_topics import fit_topics
+from ml.language import nlp_features, sentiment
+from ml.language.entities import KINDS, entities
+from ml.language.nlp_features import COLUMNS, LanguageModels
+from ml.language.topics import fit_topics
 
 THEMES = {
     "entrega": ["entrega", "atrasada", "prazo", "correios", "chegou", "esperando"],

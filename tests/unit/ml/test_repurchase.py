@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import repurchase
 from ml.model import Trained
-from ml.repurchase import BetaGeometric, fit_beta_geometric
+from ml.propensity import repurchase
+from ml.propensity.repurchase import BetaGeometric, fit_beta_geometric
 
 SETTINGS: dict[str, Any] = {"categorical": ["state"], "numeric": ["since_last_days"], "horizon_days": 90, "seed": 7}
 TRUE = BetaGeometric(r=0.6, alpha=6.0, a=0.8, b=2.5)

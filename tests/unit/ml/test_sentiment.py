@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 
 from eco_assets.errors import DataRejected
-from ml import sentiment
+from ml.language import sentiment
 from ml.model import Trained
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.text import NOT_SAID, TextVectors, fold, is_held_out, told_rows
+from ml.language.text import NOT_SAID, TextVectors, fold, is_held_out, told_rows
 
 TEXTS = ["nao recebi o produto", "adorei o produto!!!", "nao gostei, nao recomendo", "adorei, recomendo!!!", "o produto nao veio"] * 3
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from eco_assets.errors import ModelRejected, NotFound
-from ml import sentiment
 from ml.fingerprint import fingerprint
+from ml.language import sentiment
 from ml.model import Trained
 from ml.review import versions
 from ml.tracking import ModelVersion, Registry

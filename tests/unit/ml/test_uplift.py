@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from eco_assets.errors import DataRejected
-from ml import uplift
 from ml.model import Trained
-from ml.propensity_estimators import Columns, to_inputs
-from ml.uplift_choice import Experiment, against_control
-from ml.uplift_learners import Learner, learners
-from ml.uplift_scores import auuc, credible_slope, gain_curve, interval, qini
+from ml.propensity import uplift
+from ml.propensity.estimators import Columns, to_inputs
+from ml.propensity.uplift_choice import Experiment, against_control
+from ml.propensity.uplift_learners import Learner, learners
+from ml.propensity.uplift_scores import auuc, credible_slope, gain_curve, interval, qini
 
 LETTER = Experiment("customer", "arm", "none", "visited", Columns(("segment",), ("age", "visits")))
 

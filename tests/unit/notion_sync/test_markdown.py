@@ -146,8 +146,3 @@ def test_the_order_in_which_properties_are_given_does_not_matter() -> None:
 def test_a_ragged_table_is_refused() -> None:
     with pytest.raises(ValueError, match="row 1 has 1 cells"):
         Table(("a", "b"), (("x",),))
-
-
-def test_code_is_neither_bold_nor_a_link() -> None:
-    with pytest.raises(ValueError, match="code span"):
-        Span("x", is_code=True, is_bold=True)
