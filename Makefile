@@ -32,8 +32,8 @@ setup: $(READY) ## make the environment, if it is missing or its pins changed
 run: $(READY) ## raw data to audited report; ECO_DATA=folder for real data
 	@$(BIN)/eco run
 
-test: $(READY) ## all tests
-	@$(BIN)/python -m pytest
+test: $(READY) ## all tests, a file a core
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(READY) ## ruff and strict types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
