@@ -5,20 +5,20 @@ WITH items AS (
     i.order_id,
     count(*) AS items,
     count(DISTINCT i.seller_id) AS sellers,
-    sum(i.price_brl) AS value_brl,
-    sum(i.freight_brl) AS freight_brl,
-    arg_max(i.category, i.price_brl) AS category,
-    arg_max(i.seller_id, i.price_brl) AS seller_id
+    round(sum(i.price_brl), 2) AS value_brl,
+    round(sum(i.freight_brl), 2) AS freight_brl,
+    arg_max(i.category, (i.price_brl, -i.order_item_id)) AS category,
+    arg_max(i.seller_id, (i.price_brl, -i.order_item_id)) AS seller_id
   FROM {{ ref('stg_varejo__order_items') }} i GROUP BY 1
 ),
 
 paid AS (
-  SELECT order_id, arg_max(payment_type, value_brl) AS payment_type, max(payment_installments) AS installments
+  SELECT order_id, arg_max(payment_type, (value_brl, -payment_sequential)) AS payment_type, max(payment_installments) AS installments
   FROM {{ ref('stg_varejo__order_payments') }} GROUP BY 1
 ),
 
 scores AS (
-  SELECT order_id, min(CAST(created_at AS DATE)) AS reviewed_on, arg_min(score, created_at) <= 2 AS is_bad
+  SELECT order_id, min(CAST(created_at AS DATE)) AS reviewed_on, arg_min(score, (created_at, review_id)) <= 2 AS is_bad
   FROM {{ ref('stg_varejo__reviews') }} GROUP BY 1
 ),
 

@@ -1,6 +1,6 @@
 -- Each review with what was known of its order when it was written.
 WITH orders AS (
-  SELECT order_id, sum(price_brl + freight_brl) AS value_brl, arg_max(category, price_brl) AS category
+  SELECT order_id, sum(price_brl + freight_brl) AS value_brl, arg_max(category, (price_brl, -order_item_id)) AS category
   FROM {{ ref('stg_varejo__order_items') }} GROUP BY 1
 )
 
@@ -10,6 +10,7 @@ SELECT
   CAST(r.created_at AS TIMESTAMP) AS created_at,
   r.score,
   r.text IS NOT NULL AS has_comment,
+  {{ complaint_class('r.text') }} AS complaint_class,
   CAST(greatest(0, date_diff('day', o.promised_at, least(coalesce(o.delivered_at, r.created_at), r.created_at))) AS INTEGER) AS days_late,
   CAST(round(v.value_brl, 2) AS DOUBLE) AS order_value_brl,
   coalesce(v.category, 'sem_categoria') AS category,

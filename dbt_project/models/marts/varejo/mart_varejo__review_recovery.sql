@@ -9,6 +9,7 @@ SELECT
   days_late > 0 AS is_late,
   coalesce(order_value_brl, 0) AS order_value_brl,
   category,
-  customer_state
+  customer_state,
+  complaint_class
 FROM {{ ref('feat_varejo__review_context') }}
 WHERE created_at >= {{ as_of() }} - 6 AND created_at < {{ end_of_day() }}
