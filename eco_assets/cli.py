@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from eco_assets import console
-from eco_assets.commands import catalog, connectors, contracts, features, ingest, lake, models, quality, quarantine
+from eco_assets.commands import catalog, connectors, contracts, features, goal, ingest, lake, llm, models, policy, quality, quarantine
+from eco_assets.commands import serve as serving
 from eco_assets.commands.export import export
 from eco_assets.commands.shared import Agent, Day, Json, guarded, known_agent, quiet
 from eco_assets.commands.shared import platform as open_platform
@@ -24,9 +25,12 @@ for name, noun in {
     "connectors": connectors,
     "contracts": contracts,
     "features": features,
+    "goal": goal,
     "ingest": ingest,
     "lake": lake,
+    "llm": llm,
     "models": models,
+    "policy": policy,
     "quality": quality,
     "quarantine": quarantine,
 }.items():
@@ -43,6 +47,7 @@ def run(agent: Agent = None, day: Day = None, as_json: Json = False) -> None:
         from eco_assets.catalog.build import build_catalog
         from eco_assets.defs.inprocess import instance, run_job
         from eco_assets.defs.jobs import MAIN, agent_job
+        from eco_assets.defs.mega import JOB as MEGA
         from eco_assets.summary import summary
 
         as_of = day.date() if day else platform.business_date()
@@ -52,6 +57,8 @@ def run(agent: Agent = None, day: Day = None, as_json: Json = False) -> None:
         before = platform.ledger.head().seq
         with instance(platform.settings.dagster_home) as opened:
             outcome = run_job(platform, job, as_of, opened, report=(lambda *_: None) if as_json else console.progress)
+            if not outcome.is_success:  # Dagster leaves the plan out where an agent failed, and then it is wanted most
+                run_job(platform, MEGA, as_of, opened)
         found = summary(platform, as_of)
         build_catalog(platform)  # the daemon's sensors do this after a run; here is no daemon
     wall = time.perf_counter() - started
@@ -117,6 +124,9 @@ def explain(decision_id: Annotated[str, typer.Argument(help="A decision's id, or
 
 
 app.command("export")(export)
+app.command("serve")(serving.serve)
+app.command("mcp")(serving.mcp)
+app.add_typer(serving.keys_app, name="keys")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,6 +69,69 @@ def _body(entry: Entry) -> str:
         raise LedgerError(f"{entry.kind} {entry.id} cannot be written: {error}") from error
 
 
+class Tail:
+    """The end of the chain within one write transaction: what is there may be read, and entries follow one another."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        newest = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+        self.seq: int = newest[0] if newest else 0
+        self._previous: str = newest[1] if newest else GENESIS
+        self.added = 0
+
+    def body(self, kind: str, entry_id: str) -> str | None:
+        """The JSON of an entry, or None when there is none."""
+        found = self._db.execute("SELECT body FROM entries WHERE kind = ? AND id = ?", (kind, entry_id)).fetchone()
+        return None if found is None else str(found[0])
+
+    def since(self, seq: int, kinds: Sequence[str]) -> list[tuple[str, str, str, str, str]]:
+        """`kind, id, agent, as_of, body` of the entries of some kinds after a number, in their order."""
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT kind, id, agent, as_of, body FROM entries WHERE seq > ? AND kind IN ({marks}) ORDER BY seq"
+        return self._db.execute(query, (seq, *kinds)).fetchall()
+
+    def of_day(self, kind: str, agent: str, as_of: str) -> list[tuple[str, str]]:
+        """`id, body` of the entries of a kind about an agent's day, in their order."""
+        query = "SELECT id, body FROM entries WHERE kind = ? AND agent = ? AND as_of = ? ORDER BY seq"
+        return self._db.execute(query, (kind, agent, as_of)).fetchall()
+
+    def insert(self, entry: Entry, body: str) -> None:
+        """Add an entry whose id is not there yet; `body` is its JSON."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.seq, self.added = self.seq + 1, self.added + 1
+        digest = _hash(self._previous, self.seq, entry, at, body)
+        row = (self.seq, entry.kind, entry.id, entry.agent, entry.as_of, at, body, self._previous, digest)
+        self._db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._previous = digest
+
+
+class Session:
+    """See `Ledger.session`."""
+
+    def __init__(self, db: sqlite3.Connection, write_head: Callable[[sqlite3.Connection], None]) -> None:
+        self._db = db
+        self._write_head = write_head
+
+    @contextmanager
+    def transaction(self) -> Iterator[Tail]:
+        """The end of the chain, for this writer alone; what was inserted is on disk when the block has ended, else nothing of it.
+
+        Raises:
+            sqlite3.Error: the file cannot be read or written, or another writer kept it for too long.
+        """
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            tail = Tail(self._db)
+            yield tail
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        if tail.added:
+            self._write_head(self._db)
+
+
 class Ledger:
     """Access to one ledger file. Safe for several processes: every append is one immediate transaction, synced to disk."""
 
@@ -78,10 +141,15 @@ class Ledger:
         with self._connect() as db:
             db.executescript(_SCHEMA)
 
+    @property
+    def path(self) -> Path:
+        """The ledger's file."""
+        return self._path
+
     @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
+    def _connect(self, wait_s: float = 60.0) -> Iterator[sqlite3.Connection]:
         try:
-            db = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+            db = sqlite3.connect(self._path, timeout=wait_s, isolation_level=None)
             try:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=FULL")
@@ -110,19 +178,22 @@ class Ledger:
                 self._write_head(db)
         return added
 
+    @contextmanager
+    def session(self, wait_s: float = 60.0) -> Iterator[Session]:
+        """One open connection for many transactions: what a resident service writes through, from one thread.
+
+        Args:
+            wait_s: how long a transaction waits for another writer.
+        """
+        with self._connect(wait_s) as db:
+            yield Session(db, self._write_head)
+
     def _insert(self, db: sqlite3.Connection, batch: Sequence[Entry]) -> int:
-        seq, previous = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone() or (0, GENESIS)
-        added = 0
+        tail = Tail(db)
         for entry in batch:
-            if db.execute("SELECT 1 FROM entries WHERE kind = ? AND id = ?", (entry.kind, entry.id)).fetchone():
-                continue
-            body, at = _body(entry), datetime.now(UTC).isoformat(timespec="milliseconds")
-            seq, added = seq + 1, added + 1
-            digest = _hash(previous, seq, entry, at, body)
-            row = (seq, entry.kind, entry.id, entry.agent, entry.as_of, at, body, previous, digest)
-            db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-            previous = digest
-        return added
+            if tail.body(entry.kind, entry.id) is None:
+                tail.insert(entry, _body(entry))
+        return tail.added
 
     def _write_head(self, db: sqlite3.Connection) -> None:
         """Name the newest entry in the head file; under the write lock, so that a slower writer never puts an older one back."""
@@ -151,6 +222,11 @@ class Ledger:
             query = "SELECT hash FROM entries WHERE agent = ? AND as_of = ? ORDER BY seq DESC LIMIT 1"
             row = db.execute(query, (agent, as_of)).fetchone()
         return str(row[0]) if row else GENESIS
+
+    def holds(self, kind: str, entry_id: str) -> bool:
+        """Whether there is an entry with that very id."""
+        with self._connect() as db:
+            return db.execute("SELECT 1 FROM entries WHERE kind = ? AND id = ?", (kind, entry_id)).fetchone() is not None
 
     def known(self, kind: str, ids: Iterable[str]) -> set[str]:
         """Those of `ids` that the ledger holds under `kind`."""

