@@ -1,6 +1,7 @@
 """One agent's business day as the ledger has it.
 
-When an input changed within a day, a subject was decided about again: only its newest decision stands.
+When an input changed within a day, a subject was decided about again: only its newest decision stands. What gave way to another
+decision (`eco_assets/mcp/mega`) stands no longer, and what a person must choose first waits like any approval.
 """
 
 from __future__ import annotations
@@ -9,11 +10,34 @@ from typing import Any
 
 from eco_assets.ledger import Ledger
 
+RESOLUTION = "resolution"  # the ledger's kind
+SUPERSEDED, HELD, RELEASED = "superseded", "held", "released"
+
+
+def newest_decisions(ledger: Ledger, agent: str | None, as_of: str) -> list[dict[str, Any]]:
+    """The newest decision about each subject of each decision point, in the order in which they were made; None is every agent."""
+    newest: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for decision in ledger.list("decision", agent=agent, as_of=as_of):
+        key = (decision["agent"], decision["point"], decision["subject"])
+        newest.pop(key, None)
+        newest[key] = decision
+    return list(newest.values())
+
+
+def resolutions(ledger: Ledger, agent: str | None, as_of: str) -> dict[str, dict[str, Any]]:
+    """The newest resolution about each decision of the day that ever had one, by decision id."""
+    return {entry["decision_id"]: entry for entry in ledger.list(RESOLUTION, agent=agent, as_of=as_of)}
+
 
 def standing_decisions(ledger: Ledger, agent: str, as_of: str) -> list[dict[str, Any]]:
-    """The newest decision about each subject of each decision point, in the order in which they were made."""
-    newest: dict[tuple[str, str], dict[str, Any]] = {}
-    for decision in ledger.list("decision", agent=agent, as_of=as_of):
-        newest.pop((decision["point"], decision["subject"]), None)
-        newest[decision["point"], decision["subject"]] = decision
-    return list(newest.values())
+    """The newest decisions of the day without those that gave way to another; one that is held needs a person's approval."""
+    found, resolved = newest_decisions(ledger, agent, as_of), resolutions(ledger, agent, as_of)
+    standing = []
+    for decision in found:
+        resolution = resolved.get(decision["decision_id"])
+        verdict = resolution["verdict"] if resolution else RELEASED
+        if verdict == HELD:
+            standing.append({**decision, "requires_approval": True, "held_because": resolution["reason"] if resolution else ""})
+        elif verdict != SUPERSEDED:
+            standing.append(decision)
+    return standing

@@ -29,7 +29,10 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.jobs import jobs
     from eco_assets.defs.language import review_language
     from eco_assets.defs.maintenance import compact_lake, compaction_schedule
+    from eco_assets.defs.mega import mega_job, plan_after_failure
+    from eco_assets.defs.mega import plan as mega_plan
     from eco_assets.defs.models import model_assets
+    from eco_assets.defs.online import online_assets
     from eco_assets.defs.phd import phd_assets
     from eco_assets.defs.quality import quality_checks
     from eco_assets.defs.reports import report_assets
@@ -54,19 +57,22 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             *phd_assets(),
             *model_assets(),
             *decision_assets(),
+            mega_plan,
             *execution_assets(),
             *finops_assets(),
             *slo_assets(),
             *report_assets(),
             *feature_assets(),
+            *online_assets(),
             *evaluation_assets(),
             review_language,
             *export_assets(),
             catalog,
         ],
         asset_checks=[*mart_checks(), *quality_checks(), *connection_checks(settings)],
-        jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), compact_lake],
+        jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), mega_job(), compact_lake],
         schedules=[*schedules(), *reading_schedules, compaction_schedule()],
-        sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors(), model_reviews, drift_retrain],
+        sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors(), plan_after_failure(), model_reviews, drift_retrain],
         resources={"platform": PlatformResource(), "dbt": DbtResource(), **(resources or {})},
+        executor=dg.in_process_executor,  # of runs that sensors and people ask for; a process a step took 32 s for two assets
     )

@@ -240,9 +240,11 @@ class Ledger:
         Raises:
             NotFound: no entry, or more than one, begins with that id.
         """
-        query = "SELECT id, body FROM entries WHERE kind = ? AND substr(id, 1, ?) = ? LIMIT 2"
+        query = "SELECT id, body FROM entries WHERE kind = ? AND id >= ? AND id < ? LIMIT 2"  # by the index, however many there are
         with self._connect() as db:
-            rows = db.execute(query, (kind, len(entry_id), entry_id)).fetchall()
+            rows = db.execute(query, (kind, entry_id, entry_id + chr(0x10FFFF))).fetchall()
+            if len(rows) == 2 and rows[0][0] == entry_id:  # another id goes on where this one ends
+                rows = rows[:1]
         if len(rows) != 1:
             what = "more than one" if rows else "no"
             raise NotFound(f"{what} {kind} begins with {entry_id!r}; `eco status --json` lists the newest ids")

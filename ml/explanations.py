@@ -9,12 +9,14 @@ from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
+from ml.contributions import BASE
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ml.model import Predictor
 
-BASE, OTHERS = "(base)", "(others)"
+OTHERS = "(others)"
 SHOWN = 6
 Explain = Callable[["Predictor", "DataFrame", date], "DataFrame"]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from eco_assets.errors import DataRejected
 from ml.contributions import long_table, sum_by_column
 from ml.model import Predictor, Trained
-from ml.propensity.choice import one_thread
 from ml.remaining_life_features import AGE, KEYS, feature_names, features, sensors_of
+from ml.workers import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

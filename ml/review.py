@@ -17,13 +17,15 @@ REVIEW, PENDING, APPROVED, REJECTED, WITHDRAWN = "review", "pending", "approved"
 PROMOTED_AT, BY, WHY = "promoted_at", "reviewed_by", "why"  # why: the gate's words
 SAID = "review_why"  # the reviewer's
 UI = "MLflow UI"  # who answered, where MLflow does not tell us
+GATE = "gate"  # what let a version decide that nobody has answered
 
 
 @dataclass(frozen=True)
 class Review:
     """A version, why the gate judged it so, and what a person `said`.
 
-    `status`: `pending`, `rejected`, `withdrawn`, `champion`, `promoted` or `not better`.
+    `status`: `pending` (one that took the place of a champion that cannot be loaded decides meanwhile), `rejected`, `withdrawn`,
+    `champion`, `promoted` or `not better`.
     """
 
     name: str
@@ -102,11 +104,13 @@ def settle(client: Any, name: str) -> list[Settled]:
     alias = client.get_registered_model(name).aliases.get(CHAMPION)
     for version in known:
         said, is_new = version.tags.get(REVIEW), PROMOTED_AT not in version.tags
-        number = str(version.version)
-        if is_new and (said == APPROVED or (number == str(alias) and said not in (REJECTED, WITHDRAWN))):
-            done.append(answer(client, name, number, APPROVED, by=version.tags.get(BY, UI), why=version.tags.get(SAID, "")))
-        elif said in (REJECTED, WITHDRAWN) and (BY not in version.tags or number == str(alias)):
-            done.append(answer(client, name, number, said, by=version.tags.get(BY, UI), why=version.tags.get(SAID, "")))
+        number, by = str(version.version), version.tags.get(BY, UI)
+        is_unanswered = is_new or by == GATE
+        told = {"by": UI if by == GATE else by, "why": version.tags.get(SAID, "")}
+        if (is_unanswered and said == APPROVED) or (is_new and number == str(alias) and said not in (REJECTED, WITHDRAWN)):
+            done.append(answer(client, name, number, APPROVED, **told))
+        elif said in (REJECTED, WITHDRAWN) and (BY not in version.tags or by == GATE or number == str(alias)):
+            done.append(answer(client, name, number, said, **told))
     return done
 
 
@@ -120,7 +124,7 @@ def reviews(client: Any, name: str) -> list[Review]:
 def _review(version: Any, champion: str) -> Review:
     said, number = version.tags.get(REVIEW, ""), str(version.version)
     status = said if said in (PENDING, REJECTED, WITHDRAWN) else "promoted" if is_promoted(version) else "not better"
-    status = "champion" if number == champion and is_promoted(version) else status
+    status = "champion" if number == champion and is_promoted(version) and said != PENDING else status
     as_of = date.fromisoformat(version.tags["as_of"])
     by, why, words = (version.tags.get(tag, "") for tag in (BY, WHY, SAID))
     return Review(version.name, number, status, as_of, by, why, words, version.run_id)

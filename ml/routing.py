@@ -16,9 +16,9 @@ from ml.contributions import long_table
 from ml.language.text import fold, is_held_out
 from ml.model import Predictor, Trained
 from ml.probability_scores import auc, ece, log_losses
-from ml.propensity.choice import one_thread
 from ml.routing_scores import gap_scores
 from ml.slices import slice_table
+from ml.workers import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

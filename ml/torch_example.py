@@ -14,7 +14,7 @@ from ml.language.sentiment import Majority, evaluate
 from ml.language.text import explanation, folded, is_held_out
 from ml.model import Trained
 from ml.probability_scores import log_losses
-from ml.propensity.choice import one_thread
+from ml.workers import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,7 +2,7 @@
 
 One model name is one MLflow experiment and one registered model. Alias `day-YYYYMMDD` is the version that decides about that
 business day, alias `champion` the one of the latest day, alias `candidate` the newest version. What people say about a version is in
-`review.py`; families and their queries stay in `families.py`; nothing here knows them.
+`review.py`; families and their queries stay in `ml/families`; nothing here knows them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ml.fingerprint import fingerprint
 from ml.gate import compare
 from ml.mlflow_session import REFERENCE, SLICES, client_for, log_run, tracked
 from ml.model import Predictor, Trained
-from ml.review import CHAMPION, PENDING, REVIEW, SAID, WHY, is_promoted, promote, promoted, settle
+from ml.review import CHAMPION, GATE, PENDING, REVIEW, SAID, WHY, is_promoted, promote, promoted
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -87,6 +87,8 @@ class Registry:
     ) -> ModelVersion:
         """Return the version that was trained on these rows by this code, else train, register and judge.
 
+        What reviewers answered is carried out before, by `model_reviews.settled`.
+
         Args:
             name: registered model name.
             frame: training rows; their order does not matter.
@@ -102,8 +104,10 @@ class Registry:
         Raises:
             ModelRejected: the new version does not beat its baseline and there is no older champion.
         """
-        settle(self.client, name)
-        identity = {"data_fingerprint": fingerprint(frame), "code_version": code_version}
+        from ml.pyfunc import requirements
+
+        libraries = " ".join(requirements())  # a version that another release of one wrote may not load any more
+        identity = {"data_fingerprint": fingerprint(frame), "code_version": code_version, "libraries": libraries}
         known = self._trained_before(name, identity)
         if known is None:
             known, is_new = self._train(name, frame, fit, identity, as_of=as_of, tags=tags), True
@@ -124,10 +128,13 @@ class Registry:
         """The version that decides about a day, or the champion; ready to predict, with its description.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is none, or this code cannot load it any more.
         """
         found = self.latest(name) if as_of is None else self.describe(name, as_of)
-        return self._unpickled(found.model_uri).inner, found
+        try:
+            return self._unpickled(found.model_uri).inner, found
+        except _Unreadable as error:
+            raise NotFound(f"version {found.version} of model {name!r} {error}: materialize its asset, which trains it again") from error
 
     def reference(self, version: ModelVersion) -> DataFrame:
         """Rows that a version was judged on, up to 5,000: what its inputs looked like when it was made."""
@@ -198,11 +205,12 @@ class Registry:
         verdict = self._judge(trained, champion)
         every_tag = {**tags, **identity, "as_of": as_of.isoformat(), WHY: verdict.why}
         waits = verdict.is_better and verdict.needs_review and self._is_reviewed
+        decides = verdict.is_better and (not waits or verdict.replaces)
         with tracked(self._uri):
             version = log_run(self.client, name, self._artifacts / name, trained, every_tag | ({REVIEW: PENDING} if waits else {}))
         self.client.set_registered_model_alias(name, CANDIDATE, version)
-        if verdict.is_better and not waits:
-            promote(self.client, name, version, by="gate")
+        if decides:
+            promote(self.client, name, version, by=GATE)
         return self.client.get_model_version(name, version)
 
     def _judge(self, trained: Trained, champion: Any | None) -> _Verdict:
@@ -213,12 +221,11 @@ class Registry:
         number = champion.version
         try:
             judged: Predictor = self._unpickled(f"models:/{champion.name}/{number}").judged
-        except _UNREADABLE as error:  # what cannot be loaded cannot decide either
-            why = f"it beats its baseline, and version {number}, made by older code, cannot be loaded ({error!r})"
-            return _Verdict(True, why, needs_review=False)
+        except _Unreadable as error:  # what cannot be loaded cannot decide either, so a person looks while this one does
+            return _Verdict(True, f"it beats its baseline; version {number} {error}, so they are not compared", replaces=True)
         try:
             found = compare(judged.losses(trained.held_out), trained.judged.losses(trained.held_out), seed=SEED)
-        except (EcoError, *_UNREADABLE) as error:
+        except (EcoError, AttributeError, ImportError, KeyError, TypeError, ValueError) as error:  # what calling older code raises
             return _Verdict(True, f"it beats its baseline; version {number} cannot judge the same rows ({error!r})")
         than = "as" if found.verdict == "same" else "than"
         return _Verdict(found.verdict == "better", f"{found.verdict} {than} version {number}: {found}")
@@ -229,10 +236,16 @@ class Registry:
         return max(known, key=lambda version: (version.tags["as_of"], int(version.version)), default=None)
 
     def _unpickled(self, uri: str) -> Any:
+        """A version as it was pickled. Raises `_Unreadable` where it is there and this code cannot make it again."""
+        from mlflow.artifacts import download_artifacts
         from mlflow.pyfunc import load_model
 
         with tracked(self._uri):
-            return load_model(uri).unwrap_python_model()
+            folder = download_artifacts(artifact_uri=uri)  # what fails here is the store's fault, not the version's
+            try:
+                return load_model(folder).unwrap_python_model()
+            except Exception as error:  # unpickling runs older code, which raises whatever it likes
+                raise _Unreadable(f"cannot be loaded by today's code ({error!r})") from error
 
     def _by_alias(self, name: str, alias: str) -> Any | None:
         from mlflow.exceptions import MlflowException
@@ -266,17 +279,21 @@ class Registry:
         )
 
 
-# What unpickling or calling a version of older code raises.
-_UNREADABLE = (AttributeError, ImportError, KeyError, TypeError, ValueError)
+class _Unreadable(Exception):
+    """A version whose pickle this code cannot load; says why."""
 
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What the gate found: whether the version is better, in words, and whether a person should look before it decides."""
+    """What the gate found: whether the version is better, in words, and whether a person should look.
+
+    `replaces`: it decides while it waits for that person, because the one before it cannot.
+    """
 
     is_better: bool
     why: str
     needs_review: bool = True
+    replaces: bool = False
 
 
 def _is(version: Any, identity: dict[str, str]) -> bool:

@@ -3,6 +3,7 @@
 The engine, the policies and the ledger are in `eco_assets/mcp` and `eco_assets/ledger.py`.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 import dagster as dg
@@ -18,7 +19,7 @@ from eco_assets.mcp.policies import Policy, load_policies
 from ml.families import FAMILIES
 from resources.platform import PlatformResource
 
-RECORDED, GUARDED = "in_the_ledger", "guardrails_kept"
+RECORDED, GUARDED, SOUND = "in_the_ledger", "guardrails_kept", "nothing_failed"
 
 
 def decision_key(policy: Policy) -> dg.AssetKey:
@@ -40,6 +41,7 @@ def _decisions(policy: Policy) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 GUARDED, asset=key, blocking=True, description="Actions and cost of the day stay within the policy's guardrails."
             ),
+            dg.AssetCheckSpec(SOUND, asset=key, description="No subject got the safe action because an input or an expression failed."),
         ],
         **common(
             "decisions", policy.agent, ["python", "policy"], [f"eco_assets/mcp/policies/{policy.name}.yaml", "eco_assets/mcp/engine.py"]
@@ -50,13 +52,15 @@ def _decisions(policy: Policy) -> dg.AssetsDefinition:
         with measured(engines, context, policy.agent):
             models = [(name, engines.registry.describe(name, day).version) for name in policy.models]
             contexts = read_contexts(engines.lake, policy, day, models, features)
-            decided = decide_day(engines.ledger, policy, contexts, trace_of(context))
+            gateway = engines.gateway if policy.ask else None
+            decided = decide_day(engines.ledger, policy, contexts, trace_of(context), gateway)
         known = engines.ledger.known("decision", (decision["decision_id"] for decision in decided.decisions))
         return dg.MaterializeResult(
             metadata=_metadata(decided),
             check_results=[
                 dg.AssetCheckResult(check_name=RECORDED, passed=len(known) == len(contexts), metadata={"subjects": len(contexts)}),
                 _guarded(policy, decided),
+                _sound(decided),
             ],
         )
 
@@ -79,6 +83,18 @@ def _guarded(policy: Policy, decided: Decided) -> dg.AssetCheckResult:
     )
 
 
+def _sound(decided: Decided) -> dg.AssetCheckResult:
+    failed = [decision for decision in decided.decisions if decision.get("errors")]
+    causes = Counter(f"{error['where']}: {error['message']}" for decision in failed for error in decision["errors"])
+    table = "\n".join(f"| {cause.replace('|', '/')} | {count} |" for cause, count in causes.most_common(10))
+    return dg.AssetCheckResult(
+        check_name=SOUND,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"subjects": len(failed), "causes": dg.MetadataValue.md(f"| cause | subjects |\n|---|---|\n{table}")},
+    )
+
+
 def _metadata(decided: Decided) -> dict[str, int | float | dg.MetadataValue]:
     actions: dict[str, int] = {}
     for decision in decided.decisions:
@@ -90,6 +106,21 @@ def _metadata(decided: Decided) -> dict[str, int | float | dg.MetadataValue]:
         "awaiting_approval": sum(decision["requires_approval"] for decision in decided.decisions),
         "expected_value_brl": round(sum(decision["value_brl"] for decision in decided.decisions), 2),
         "actions": dg.MetadataValue.md(f"| action | decisions |\n|---|---|\n{table}"),
+        **_engine_metadata(decided),
+    }
+
+
+def _engine_metadata(decided: Decided) -> dict[str, int | float | dg.MetadataValue]:
+    """What rules held, what was drawn to learn, what was asked and what that cost."""
+    rules = Counter(rule for decision in decided.decisions for rule in decision.get("rules", ()))
+    answers = [answer for decision in decided.decisions for answer in decision.get("answers", {}).values() if "question" in answer]
+    return {
+        "rules": dg.MetadataValue.json(dict(rules)),
+        "explored": sum(bool((decision.get("exploration") or {}).get("is_explored")) for decision in decided.decisions),
+        "questions": len(answers),
+        "answered": sum(answer["choice"] is not None for answer in answers),
+        "tokens": sum(decision["tokens"] for decision in decided.decisions),
+        "cost_usd": sum(decision["cost_usd"] for decision in decided.decisions),
     }
 
 

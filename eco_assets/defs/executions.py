@@ -17,6 +17,9 @@ from eco_assets.settings import AGENTS
 from resources.platform import PlatformResource
 
 SUCCESS, DEAD = "success_rate", "no_dead_letters"
+# Within a run executions come after all that is ready besides them, and so after the mega-agent's plan, without an edge to it: with one,
+# refused data of one agent would keep the others from acting.
+LATER = {"dagster/priority": "-1"}
 TARGET = 0.99
 
 
@@ -40,6 +43,7 @@ def _executions(agent: str) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(DEAD, asset=key, description="No workflow ended where neither its steps nor its compensations went through."),
         ],
         pool="jorge",
+        op_tags=LATER,
         **common("executions", agent, ["dbos", "sqlite"], [f"eco_assets/jorge/agents/{agent}.py", "eco_assets/jorge/engine.py"]),
     )
     def execute(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:

@@ -26,6 +26,7 @@ LAYERS = {
     "models": "models",
     "predictions": "models",
     "feature_store": "features",
+    "online": "features",
     "decisions": "decisions",
     "executions": "executions",
     "finops": "finops",

@@ -21,6 +21,7 @@ from eco_assets.model_facts import drift_of
 from eco_assets.model_reviews import settled
 from eco_assets.platform import Platform
 from ml.families import FAMILIES, Family
+from ml.workers import workers
 from resources.platform import PlatformResource
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _training(family: Family) -> dg.AssetsDefinition:
     def train(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
         engines, day = platform.get(), day_of(context)
         settled(engines, family)
-        with measured(engines, context, family.agent):
+        with measured(engines, context, family.agent), workers(engines.settings.train_workers):
             with engines.lake.connect() as db:
                 frame = family.training_frame(db, day)
             try:

@@ -1,9 +1,11 @@
 """The dbt project as assets, an agent at a time, so that a refused file of one agent stops no other.
 
-Staging and features are rebuilt as a whole; marts keep one snapshot a business day. Models and their tests are SQL in `dbt_project`.
+Staging and features are made anew when what they read changed (`dbt_project/macros/unchanged.sql`); marts keep one snapshot a business day.
+Models and their tests are SQL in `dbt_project`.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -19,6 +21,9 @@ from resources.platform import PlatformResource
 
 DOMAINS = (*AGENTS, "financeiro")
 _LAYER = {"stg": "staging", "feat": "features", "mart": "marts"}
+# The schedule `daily` builds both layers at 05:00: a build that is two hours late warns, a day without one fails.
+_DAILY = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=48))
+FRESHNESS = {"features": _DAILY, "marts": _DAILY}
 
 
 class Translator(DagsterDbtTranslator):
@@ -39,6 +44,7 @@ class Translator(DagsterDbtTranslator):
             kinds={"dbt", "duckdb"},
             tags={"agent": agent, "layer": layer},
             partitions_def=DAILY if layer == "marts" else None,
+            freshness_policy=FRESHNESS.get(layer),
         )
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:

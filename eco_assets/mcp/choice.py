@@ -85,7 +85,8 @@ def _explored(policy: Policy, best: Option, allowed: list[Option], kept_out: tup
     if not drawn:
         return Choice(best, kept_out, {best["action"]: 1.0})
     propensities = {option["action"]: epsilon / len(drawn) for option in drawn}
-    propensities[best["action"]] = propensities.get(best["action"], 0.0) + 1.0 - epsilon
+    others = len(drawn) - (best["action"] in propensities)
+    propensities[best["action"]] = 1.0 - epsilon * others / len(drawn)
     draw = draw_of(identity)
     if draw >= epsilon:
         return Choice(best, kept_out, propensities)

@@ -21,6 +21,7 @@ from eco_assets.mcp.journal import Item, Journal, RequestKey, Result
 from eco_assets.mcp.live import PREDICTIONS, Scorers
 from eco_assets.mcp.online import Online
 from eco_assets.mcp.policies import Policy
+from eco_assets.mcp.policy_ledger import register
 from eco_assets.mcp.questions import Answer
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Decider:
     ) -> None:
         self.policies, self.online, self.journal, self.gateway = policies, online, journal, gateway
         self.scorers = Scorers(registry)
+        self._registered: set[str] = set()
 
     def policy(self, point: str) -> Policy:
         """The policy of a decision point, named `agent/point`, or by the point alone where that is clear."""
@@ -163,6 +165,9 @@ class Decider:
         if policy.ask:
             answers = await self._answers(policy, context)
             clock.phase("provider")
+        if policy.digest not in self._registered:
+            await asyncio.to_thread(register, self.journal.ledger, policy, context.as_of)
+            self._registered.add(policy.digest)
         trace_id = caller.trace_id or uuid.uuid4().hex
         identity = engine.decision_id(policy, context)
 

@@ -87,7 +87,7 @@ class Journal:
     """
 
     def __init__(self, ledger: Ledger, lock: Path, *, limit: int = 2048, wait_s: float = 10.0) -> None:
-        self._ledger, self._lock, self._limit, self._wait_s = ledger, lock, limit, wait_s
+        self.ledger, self._lock, self._limit, self._wait_s = ledger, lock, limit, wait_s
         self._waiting: deque[_Work] = deque()
         self._pending = 0
         self._wakes = threading.Condition()
@@ -110,7 +110,7 @@ class Journal:
 
     def stands(self, decision_id: str) -> bool:
         """Whether a decision is in the ledger already."""
-        return self._ledger.holds("decision", decision_id)
+        return self.ledger.holds("decision", decision_id)
 
     async def submit(self, items: Sequence[Item], *, key: RequestKey | None = None, deadline: float | None = None) -> list[Result]:
         """Decide and record; returns, item by item, what the ledger holds or why there is nothing.
@@ -149,7 +149,7 @@ class Journal:
         with self._lock.open("ab") as mark:
             while group := self._take():
                 try:
-                    with self._ledger.session(self._wait_s) as session:
+                    with self.ledger.session(self._wait_s) as session:
                         while group:
                             self._write(session, mark.fileno(), group)
                             self._tell(group)

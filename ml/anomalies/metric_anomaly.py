@@ -17,6 +17,7 @@ from ml.anomalies.statistics import Statistics
 from ml.anomalies.tail import WARM_UP
 from ml.contributions import long_table
 from ml.model import Predictor, Trained
+from ml.workers import mapped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,8 +45,14 @@ class MetricsModel:
             frame: `subject, at, value` from each subject's first reading; the order does not matter. A reading without a value is left out.
 
         Returns:
-            `subject, at, value, expected, anomaly_score` (0 to 1, see `anomaly_series.Reading`), `is_alarm`, sorted by subject and time.
+            `subject, at, value, expected, anomaly_score` (0 to 1, see `series.Reading`), `is_alarm`, sorted by subject and time.
         """
+        import pandas as pd
+
+        parts = [part for _, part in frame.groupby("subject", sort=True)]
+        return pd.concat(mapped(self._scored, parts), ignore_index=True) if parts else self._scored(frame)
+
+    def _scored(self, frame: DataFrame) -> DataFrame:
         return self.stream().update(frame)
 
     def stream(self, state: dict[str, Any] | None = None) -> MetricsStream:
@@ -62,7 +69,7 @@ class MetricsModel:
         return long_table(scored, names, np.array(stream.parts).reshape(-1, len(names)), 0.0)
 
     def losses(self, held_out: DataFrame) -> np.ndarray:
-        """1 for a judged block that was called wrongly, else 0; `held_out` is what `anomaly_planted.plant` gives."""
+        """1 for a judged block that was called wrongly, else 0; `held_out` is what `planted.plant` gives."""
         return _losses(self, held_out)
 
 

@@ -47,7 +47,7 @@ class SeriesDetector:
     """Follows one series.
 
     Args:
-        threshold: the surprise that is an alarm; `anomaly_metrics.fit` sets it for a false-alarm rate.
+        threshold: the surprise that is an alarm; `metric_anomaly.fit` sets it for a false-alarm rate.
         is_daily: one reading a day.
     """
 

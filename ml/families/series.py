@@ -37,11 +37,13 @@ def _fit_series(kind: SeriesKind, frame: DataFrame, as_of: date) -> Trained:
     return group_series.train(frame, kind, as_of=as_of, seed=SEED)
 
 
-def _score(model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:
+def score_ahead(model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:
+    """What a forecaster says after the day, from the history up to it."""
     return model.predict(frame.assign(as_of=as_of))
 
 
-def _explain(keys: tuple[str, ...], model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:
+def explain_ahead(keys: tuple[str, ...], model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:
+    """What each method adds to a forecast; `keys` are the columns that name a subject together."""
     known = frame.assign(as_of=as_of)
     made = model.predict(known)
     subjects = made[list(keys)].astype(str).agg(" ".join, axis=1).to_numpy()
@@ -58,8 +60,8 @@ REGIONAL_DEMAND = Family(
     train_query=_REGIONAL_SALES,
     score_query=_REGIONAL_SALES,
     fit=_fit_regional,
-    score=_score,
-    explain=partial(_explain, ("region", "category")),
+    score=score_ahead,
+    explain=partial(explain_ahead, ("region", "category")),
     is_probability=False,
     is_daily=False,
 )
@@ -75,8 +77,8 @@ def _series(kind: SeriesKind, description: str) -> Family:
         train_query=kind.query,
         score_query=kind.query,
         fit=partial(_fit_series, kind),
-        score=_score,
-        explain=partial(_explain, ("series", "at")),
+        score=score_ahead,
+        explain=partial(explain_ahead, ("series", "at")),
         is_probability=False,
         is_daily=False,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ml.anomalies import metric_anomaly
-from ml.explanations import by_row, largest
+from ml.explanations import by_row
 from ml.families.agencia import explain_readings, score_readings
 from ml.families.family import SEED, Family
+from ml.families.series import explain_ahead, score_ahead
 from ml.forecasting import demand_forecast
 from ml.language import sentiment
 from ml.model import Predictor, Trained
@@ -46,17 +48,6 @@ _BUSINESS = """
 
 def _fit_demand(frame: DataFrame, as_of: date) -> Trained:
     return demand_forecast.train(frame, as_of=as_of, seed=SEED)
-
-
-def _score_demand(model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:
-    return model.predict(frame.assign(as_of=as_of))
-
-
-def _explain_demand(model: Predictor, frame: DataFrame, as_of: date) -> DataFrame:
-    known = frame.assign(as_of=as_of)
-    subjects = model.predict(known)["category"].astype(str).to_numpy()
-    found = model.explain(known)
-    return largest(found.assign(subject=subjects[found["row"].to_numpy(int)]))
 
 
 def _fit_sentiment(frame: DataFrame, as_of: date) -> Trained:
@@ -129,8 +120,8 @@ DEMAND = Family(
     train_query=_DAILY_SALES,
     score_query=_DAILY_SALES,  # the model keeps weights, not forecasts: it extends the sales up to the day
     fit=_fit_demand,
-    score=_score_demand,
-    explain=_explain_demand,
+    score=score_ahead,
+    explain=partial(explain_ahead, ("category",)),
     is_probability=False,
     outcome_query="""
         select p.as_of, p.category as subject, p.units_p50 as predicted, coalesce(sum(d.units), 0) as actual,

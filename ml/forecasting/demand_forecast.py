@@ -18,10 +18,9 @@ from ml import figures
 from ml.forecasting.demand_model import WEEKS, DemandModel, curves_of, daily_units
 from ml.forecasting.demand_series import CURVES, HORIZON, blocks, curve_weeks, dispersion, region_shares
 from ml.forecasting.forecast import global_model
-from ml.forecasting.frequencies import Frequency
-from ml.forecasting.methods import POOL, Method
+from ml.forecasting.methods import POOL
 from ml.forecasting.metrics import Floats, wape
-from ml.forecasting.selection import Backtest, backtest, choose, combine
+from ml.forecasting.selection import Backtest, backtests, choose, combine
 from ml.model import Trained
 
 if TYPE_CHECKING:
@@ -98,7 +97,8 @@ def _learn(frame: DataFrame, as_of: date, seed: int, *, by_region: bool) -> Dema
     start = as_of - timedelta(days=HORIZON * weeks)
     curves = curves_of(daily_units(frame, start), HORIZON * weeks, seed)
     drawn = np.array([curve_weeks(daily, curves, start + timedelta(days=HORIZON * week)) for week in range(weeks)])
-    tests = {name: _with_curves(values, methods, every, drawn[:, place]) for place, (name, values) in enumerate(past.items())}
+    found = backtests(past, methods, every)
+    tests = {name: _with_curves(test, drawn[:, place]) for place, (name, test) in enumerate(found.items())}
     choice = choose(tests, labels)
     final = global_model(past, every, seed) if early else []
     model = DemandModel((*methods[: len(every.pool)], *final), choice, 1.0, by_region, seed)
@@ -125,9 +125,8 @@ def _spread(model: DemandModel, frame: DataFrame, tests: dict[str, Backtest], st
     return dispersion(weeks)
 
 
-def _with_curves(past: Floats, methods: list[Method], every: Frequency, drawn: Floats) -> Backtest:
+def _with_curves(test: Backtest, drawn: Floats) -> Backtest:
     """The backtest of one category with Prophet's weeks, shape (weeks, curves), as three methods more."""
-    test = backtest(past, methods, every)
     mine = drawn[len(drawn) - len(test.actual) :, :, None]
     return replace(test, forecasts=np.concatenate([test.forecasts, mine], axis=1))
 

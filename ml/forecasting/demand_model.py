@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ml.forecasting.holidays import curve
 from ml.forecasting.methods import Method
 from ml.forecasting.metrics import Floats
 from ml.forecasting.selection import Choice, attempt, combine
+from ml.workers import mapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +160,8 @@ class DemandModel:
 def curves_of(daily: DataFrame, ahead: int, seed: int) -> dict[str, pd.Series[float]]:
     """Prophet's curves of the total (`""`) and the largest categories."""
     largest = daily.sum().sort_values(ascending=False, kind="stable").index[:LARGEST]
-    return {"": curve(daily.sum(axis=1), ahead, seed), **{str(name): curve(daily[name], ahead, seed) for name in largest}}
+    series = {"": daily.sum(axis=1), **{str(name): daily[name] for name in largest}}
+    return dict(zip(series, mapped(partial(curve, ahead=ahead, seed=seed), list(series.values())), strict=True))
 
 
 def _one(method: Method, past: Floats, weight: float) -> float:

@@ -18,7 +18,7 @@ from ml.forecasting.intervals import Bands, bands, coverage
 from ml.forecasting.methods import POOL, Method
 from ml.forecasting.metrics import Floats
 from ml.forecasting.pooled import fit_global
-from ml.forecasting.selection import Backtest, Choice, attempt, backtest, choose, combine, origins, unit_of
+from ml.forecasting.selection import Backtest, Choice, attempt, backtests, choose, combine, origins, unit_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -114,7 +114,7 @@ def fit(known: Mapping[str, Floats], every: str | Frequency, *, seed: int, quant
     local = [POOL[name] for name in spaced.pool]
     early = global_model({name: known[name][: origins(len(known[name]), spaced)[0]] for name in names}, spaced, seed)
     judged = [names[place] for place in np.unique(np.linspace(0, len(names) - 1, JUDGED).round().astype(int))]
-    tests = {name: backtest(known[name], [*local, *early], spaced) for name in judged}
+    tests = backtests({name: known[name] for name in judged}, [*local, *early], spaced)
     labels = [method.name for method in [*local, *early]]
     choice = choose(tests, labels)
     final = global_model({name: known[name] for name in names}, spaced, seed) if early else []

@@ -17,7 +17,7 @@ class Frequency:
     `season` is the period of the naive forecast and of the scale of MASE (M4 convention: weekly 1, hourly 24). `cycles` are the periods
     that decomposition and the global model look for. `origins` rolling origins, `step` points apart, choose the methods of a series.
     `recent` bounds what the local methods read: an older past costs time and hardly moves a smoothing state. `pool` names the methods that
-    compete (`forecast_methods.POOL`); they were picked on M1 and on earlier origins of M4 and Tourism, never on a test part.
+    compete (`methods.POOL`); they were picked on M1 and on earlier origins of M4 and Tourism, never on a test part.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The local forecasting methods: small objects that see the past of one series and return its next points.
 
 Add a method here when it forecasts one series from its own values; what learns across series is in `pooled.py`, what needs
-dates in `forecast_prophet.py`. A method says how many points it needs and never looks at anything but `past`. ETS and Theta are
+dates in `holidays.py`. A method says how many points it needs and never looks at anything but `past`. ETS and Theta are
 statsforecast's C++ ones: 33 ms and 3 ms a monthly series of 120 points, where one statsmodels ETS of eight takes 68 ms (measured here).
 """
 

@@ -6,14 +6,16 @@ are drawn towards the errors of the whole panel. Which methods exist is not know
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ml.forecasting.frequencies import Frequency
 from ml.forecasting.methods import Method
 from ml.forecasting.metrics import Floats, scale
+from ml.workers import mapped
 
 PANEL_ORIGINS = 4.0  # the panel's mean error counts like this many origins of the series' own
 POWER = 4.0  # weight = error ** -POWER; 2 would be Bates & Granger (1969), and lets a method that misses 20 % more weigh 70 %
@@ -74,17 +76,32 @@ def origins(points: int, every: Frequency, skip: int = 0) -> list[int]:
     return [known for known in reversed(newest[skip:]) if known >= max(5, every.season + 1)]
 
 
+def backtests(panel: Mapping[str, Floats], methods: Sequence[Method], every: Frequency) -> dict[str, Backtest]:
+    """Forecast every series from each of its own origins with each method; a series and an origin are one job of the workers."""
+    jobs = [past[:count] for past in panel.values() for count in origins(len(past), every)]
+    found = iter(mapped(partial(_attempts, methods=methods, every=every), jobs))
+    return {name: _backtest(past, found, methods, every) for name, past in panel.items()}
+
+
 def backtest(past: Floats, methods: Sequence[Method], every: Frequency) -> Backtest:
     """Forecast `past` from its own origins with each method."""
+    return backtests({"": past}, methods, every)[""]
+
+
+def _backtest(past: Floats, found: Iterator[Floats], methods: Sequence[Method], every: Frequency) -> Backtest:
     known = origins(len(past), every)
     actual = np.full((len(known), every.horizon), np.nan)
     forecasts = np.full((len(known), len(methods), every.horizon), np.nan)
     for row, count in enumerate(known):
         after = past[count : count + every.horizon]
         actual[row, : len(after)] = after
-        for column, method in enumerate(methods):
-            forecasts[row, column] = attempt(method, past[:count], every.horizon, every)
+        forecasts[row] = next(found)
     return Backtest(actual, forecasts, unit_of(past[: known[0]] if known else past, every))
+
+
+def _attempts(past: Floats, methods: Sequence[Method], every: Frequency) -> Floats:
+    """What each method says of the points after `past`, shape (methods, steps)."""
+    return np.array([attempt(method, past, every.horizon, every) for method in methods])
 
 
 def unit_of(past: Floats, every: Frequency) -> float:

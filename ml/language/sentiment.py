@@ -16,8 +16,8 @@ from ml.language.head import PART, Head, fit_head, joined_log_odds
 from ml.language.text import TextVectors, explanation, folded, is_held_out, told_rows
 from ml.model import Predictor, Trained
 from ml.probability_scores import log_losses, scores
-from ml.propensity.choice import one_thread
 from ml.slices import slice_table
+from ml.workers import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

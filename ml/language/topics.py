@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from eco_assets.errors import DataRejected
 from ml.language.text import fold
-from ml.propensity.choice import one_thread
+from ml.workers import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,9 +5,8 @@ Everything here sees training rows only. Metrics, the held-out rows and the regi
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ml.probability_scores import auc
 from ml.propensity.estimators import Columns, Estimator, fit_boosting, fit_logistic
@@ -68,17 +67,6 @@ class Rows:
 
         at = np.flatnonzero(self.ready[:count] <= count)
         return Rows(self.inputs.iloc[at], self.outcome[at], np.searchsorted(at, self.ready[at]))
-
-
-def one_thread() -> AbstractContextManager[Any]:
-    """Hold the numeric libraries to one thread.
-
-    Their threads spin at every barrier: with another process on a two-core machine a fit of 2 s took 30 s.
-    """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
-
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
-    return limits
 
 
 def candidates(inputs: DataFrame, columns: Columns, seed: int) -> list[Candidate]:

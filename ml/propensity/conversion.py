@@ -17,9 +17,10 @@ from ml import figures
 from ml.contributions import long_table
 from ml.model import Predictor, Trained
 from ml.probability_scores import auc, calibration_bins, log_losses, scores
-from ml.propensity.choice import Candidate, Rows, candidates, choose, fit_calibrated, one_thread
+from ml.propensity.choice import Candidate, Rows, candidates, choose, fit_calibrated
 from ml.propensity.estimators import Columns, Estimator, to_inputs
 from ml.slices import slice_table
+from ml.workers import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,7 +1,7 @@
 """The rows of the propensity and uplift families: SQL with `$as_of`, and which columns are inputs.
 
 A query for training gives rows whose outcome was known at the end of `$as_of`; one for scoring gives what is open on that day.
-`families.py` declares the families; the benchmark runs the same queries on public data.
+`ml/families` declares the families; the benchmark runs the same queries on public data.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from eco_assets.errors import DataRejected
 from ml.contributions import long_table
 from ml.model import Trained
-from ml.propensity.choice import one_thread
 from ml.propensity.estimators import to_inputs
 from ml.propensity.uplift_choice import Choice, Experiment, against_control, choose, lot
 from ml.propensity.uplift_learners import Effect, Learner
 from ml.propensity.uplift_scores import Outcomes, auuc, interval, qini
 from ml.slices import slice_table
+from ml.workers import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

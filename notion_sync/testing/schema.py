@@ -41,7 +41,7 @@ _KNOWN = {
 }
 
 
-def config(store: Store, name: str, said: Json, path: str) -> Json:
+def config(store: Store, source: Node, name: str, said: Json, path: str) -> Json:
     """Return a property's configuration as the API says it back."""
     kind = said.get("type") or next((key for key in said if key not in ("name", "description", "id")), "")
     if kind not in _KNOWN:
@@ -58,7 +58,9 @@ def config(store: Store, name: str, said: Json, path: str) -> Json:
         held = {"prefix": given.get("prefix")}
     elif kind == "relation":
         held = _relation(store, given, path)
-    elif kind in ("formula", "rollup"):
+    elif kind == "rollup":
+        held = _rollup(store, source, given)
+    elif kind == "formula":
         held = dict(given)
     identity = "title" if kind == "title" else store.property_id()
     return {"id": identity, "name": name, "description": said.get("description"), "type": kind, kind: held}
@@ -91,16 +93,36 @@ def _relation(store: Store, given: Json, path: str) -> Json:
     return {"database_id": target.parent["database_id"], "data_source_id": target.id, "type": kind, kind: dict(given.get(kind) or {})}
 
 
+def _rollup(store: Store, source: Node, given: Json) -> Json:
+    """Return a rollup with names and ids of what it goes through; values are not computed."""
+    schema: dict[str, Json] = source.data["schema"]
+    relation = find_property(schema, str(given.get("relation_property_id") or given.get("relation_property_name")))
+    if relation is None or relation["type"] != "relation":
+        raise invalid("The relation of a rollup is not a property that exists.")
+    other = store.nodes[relation["relation"]["data_source_id"]].data["schema"]
+    target = find_property(other, str(given.get("rollup_property_id") or given.get("rollup_property_name")))
+    if target is None:
+        raise invalid("The target of a rollup is not a property that exists.")
+    named = {"rollup_property_name": target["name"], "relation_property_name": relation["name"]}
+    ids = {"rollup_property_id": target["id"], "relation_property_id": relation["id"]}
+    return {**named, **ids, "function": given.get("function", "show_original")}
+
+
 def add_property(store: Store, source: Node, name: str, said: Json, path: str) -> None:
     """Give a data source a property; a two-way relation gives the other side one as well."""
-    spec = config(store, name, said, path)
+    spec = config(store, source, name, said, path)
     source.data["schema"][spec["id"]] = spec
+    _link_back(store, source, spec)
+
+
+def _link_back(store: Store, source: Node, spec: Json) -> None:
+    """Give the other side of a two-way relation its property, unless it has it."""
     relation = spec.get("relation")
-    if relation is None or relation["type"] != "dual_property":
+    if relation is None or relation["type"] != "dual_property" or relation["dual_property"].get("synced_property_id"):
         return
-    target = store.nodes[relation["data_source_id"]]
+    target, name = store.nodes[relation["data_source_id"]], spec["name"]
     back_name = relation["dual_property"].get("synced_property_name") or f"Related to {plain(source.data['title'])} ({name})"
-    back = {"id": store.property_id(), "name": back_name, "description": None, "type": "relation"}
+    back: Json = {"id": store.property_id(), "name": back_name, "description": None, "type": "relation"}
     towards = {"database_id": source.parent["database_id"], "data_source_id": source.id, "type": "dual_property"}
     back["relation"] = {**towards, "dual_property": {"synced_property_name": name, "synced_property_id": spec["id"]}}
     target.data["schema"][back["id"]] = back
@@ -132,9 +154,12 @@ def change_property(store: Store, source: Node, key: str, said: Json | None) -> 
         return
     if kind == spec["type"] and kind in ("select", "multi_select"):
         spec[kind]["options"] = _options(store, spec[kind]["options"], said[kind].get("options", []))
+    elif kind == spec["type"] == "unique_id":
+        spec["unique_id"] = {**spec["unique_id"], **said["unique_id"]}
     elif kind in _KNOWN:
-        fresh = config(store, spec["name"], {**said, "type": kind}, path)
+        fresh = config(store, source, spec["name"], {**said, "type": kind}, path)
         schema[spec["id"]] = {**fresh, "id": spec["id"], "description": spec.get("description")}
+        _link_back(store, source, schema[spec["id"]])
 
 
 def _options(store: Store, before: list[Json], said: list[Json]) -> list[Json]:

@@ -280,9 +280,10 @@ class Store:
     def _url(self, node: Node, slug: str = "") -> str:
         return f"https://app.notion.com/p/{slug}{'-' if slug else ''}{node.id.replace('-', '')}"
 
-    def all(self, *kinds: Kind) -> list[Node]:
-        """Return every object of these kinds that the integration sees and that is not in the trash, oldest first."""
-        return [node for node in self.nodes.values() if node.kind in kinds and self.is_shared(node) and not self.is_trashed(node)]
+    def all(self, *kinds: Kind, trashed: bool = False) -> list[Node]:
+        """Return every object of these kinds that the integration sees, oldest first; what is in the trash only if asked for."""
+        found = (node for node in self.nodes.values() if node.kind in kinds and self.is_shared(node))
+        return [node for node in found if trashed or not self.is_trashed(node)]
 
 
 def _owner_id(parent: Json) -> str:

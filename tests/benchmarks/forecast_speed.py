@@ -55,7 +55,7 @@ METHODS = {"ours": ours, "AutoETS": auto_ets}
 def measure(name: str, count: int) -> dict[str, Any]:
     """Run one method in this process."""
     from ml.forecasting.metrics import smape
-    from ml.propensity.choice import one_thread
+    from ml.workers import one_thread
 
     whole = made(count)
     known = {key: values[:MONTHS] for key, values in whole.items()}

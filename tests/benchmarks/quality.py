@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-PARTS = ("forecast", "anomaly", "text", "propensity")
+PARTS = ("forecast", "anomaly", "text", "routing", "propensity")
 RESULTS = Path(__file__).parent / "results"
 DEFAULT_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -22,7 +22,7 @@ from ml.forecasting.frequencies import Frequency, frequency
 from ml.forecasting.methods import Theta
 from ml.forecasting.metrics import Floats, mase, naive2, owa, smape
 from ml.forecasting.selection import attempt
-from ml.propensity.choice import one_thread
+from ml.workers import one_thread
 from tests.benchmarks.quality import Row
 
 SEED = 20180531

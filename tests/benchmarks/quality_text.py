@@ -1,4 +1,4 @@
-"""The text part of the quality table: sentiment and complaint class on Olist's reviews, routing on RouteLLM's MMLU answers.
+"""The text part of the quality table: sentiment and complaint class on Olist's reviews.
 
 Every figure beside the plain baseline of the same rows: a word TF-IDF with logistic regression as scikit-learn gives it. The public files
 here are a part of what their publishers describe; `rows` says how many were there. `ECO_TEXT_ENCODER` adds the transformer's rows.
@@ -18,19 +18,15 @@ import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
-from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_test_split
+from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.pipeline import make_pipeline
 
-from ml import routing
 from ml.language import complaints, embeddings, sentiment
-from ml.probability_scores import ece
-from ml.routing_scores import gap_scores
 from tests.benchmarks.quality import Row
 
 SEED = 0
 PLAIN = "word TF-IDF + LR"
 BERTIMBAU = "BERTimbau about 0.90 accuracy, whole file"
-PLAIN_ROUTER = "word TF-IDF + LR on weak_ok"
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
 
@@ -48,10 +44,10 @@ def rows(data: Path) -> Iterable[Row]:
     yield from _sentiment(data / "varejo" / "olist_reviews_pt" / "order_review_classification_ptbr.csv")
     yield from _own_reviews(data / "varejo" / "olist")
     yield from _complaints(data / "varejo" / "olist_reviews_pt" / "olist_classified_public_dataset.csv")
-    yield from _routing(data / "roteamento" / "routellm" / "mmlu" / "responses")
 
 
-def _timed(fit: Callable[[], Any], predict: Callable[[Any], Any]) -> Timed:
+def timed(fit: Callable[[], Any], predict: Callable[[Any], Any]) -> Timed:
+    """Fit, then predict with what was fitted."""
     start = time.process_time()
     model = fit()
     fitted = time.process_time()
@@ -113,7 +109,7 @@ def _sentiment_on(
 ) -> tuple[Timed, np.ndarray]:
     """Our probabilities on the other rows, and the baseline's calls."""
     train, test = table.iloc[fit_rows], table.iloc[other]
-    ours = _timed(lambda: sentiment.fit(train, seed=SEED, encoder=encoder), lambda model: model.predict(test)["p_negative"].to_numpy())
+    ours = timed(lambda: sentiment.fit(train, seed=SEED, encoder=encoder), lambda model: model.predict(test)["p_negative"].to_numpy())
     plain = _plain_classifier().fit(train["text"], train["score"] <= 2)
     return ours, plain.predict(test["text"])
 
@@ -129,7 +125,7 @@ def _own_reviews(folder: Path) -> Iterator[Row]:
         {"review_id": reviews["review_id"], "order_id": reviews["order_id"], "text": said, "score": reviews["review_score"]}
     )
     frame = frame.dropna(subset=["text"]).merge(orders, on="order_id", how="left").merge(customers, on="customer_id", how="left")
-    found = _timed(lambda: sentiment.train(frame, seed=SEED), lambda trained: trained.model.predict(frame))
+    found = timed(lambda: sentiment.train(frame, seed=SEED), lambda trained: trained.model.predict(frame))
     trained = sentiment.train(frame, seed=SEED)
     first = frame[~frame["review_id"].isin(trained.held_out["review_id"]) & (frame["score"] != 3)]
     plain = _plain_classifier().fit(first["text"], first["score"] <= 2).predict(trained.held_out["text"])
@@ -155,7 +151,7 @@ def _complaints(file: Path) -> Iterator[Row]:
     spent = []
     for fit_rows, other in StratifiedKFold(5, shuffle=True, random_state=SEED).split(frame, actual):
         train, test = frame.iloc[fit_rows], frame.iloc[other]
-        found = _timed(lambda train=train: complaints.fit(train), lambda model, test=test: model.predict(test)["complaint_class"])
+        found = timed(lambda train=train: complaints.fit(train), lambda model, test=test: model.predict(test)["complaint_class"])
         ours[other] = found.predicted
         plain[other] = _plain_classifier().fit(train["text"], train["complaint_class"]).predict(test["text"])
         spent.append(found)
@@ -170,57 +166,3 @@ def _complaints(file: Path) -> Iterator[Row]:
     yield Row("complaint class", "macro-F1", _macro_f1(actual, ours), _macro_f1(actual, plain), **common)
     common |= {"note": "the rules, which no label has shaped", "train_s": 0.0, "predict_s": 0.0}
     yield Row("complaint class", "macro-F1 of rules", _macro_f1(actual, rules), _macro_f1(actual, plain), **common)
-
-
-def _routing(folder: Path) -> Iterator[Row]:
-    """Weak: Mixtral 8x7B, strong: GPT-4-1106. Folds over all questions (C was chosen on seed 0, hence seed 1), then over whole subjects."""
-    files = sorted(folder.glob("mmlu_*.csv"))
-    parts = [pd.read_csv(file).set_axis(["question", "weak_ok", "strong_ok"], axis=1).assign(subject=file.stem) for file in files]
-    asked = pd.concat(parts, ignore_index=True)
-    for seed in (0, 1):
-        yield from _routed(asked, list(KFold(5, shuffle=True, random_state=seed).split(asked)), f"5 folds, seed {seed}")
-    yield from _routed(asked, list(GroupKFold(10).split(asked, groups=asked["subject"])), "unseen subjects, 10 folds")
-
-
-def _routed(asked: pd.DataFrame, folds: Folds, name: str) -> Iterator[Row]:
-    weak, strong = asked["weak_ok"].to_numpy(), asked["strong_ok"].to_numpy()
-    gain, suffices, plain, length = (np.zeros(len(asked)) for _ in range(4))
-    spent = []
-    for fit_rows, other in folds:
-        train, test = asked.iloc[fit_rows], asked.iloc[other]
-        known = (list(train["question"]), list(train["weak_ok"]), list(train["strong_ok"]))
-        found = _timed(lambda known=known: routing.fit(*known), lambda model, test=test: model.predict(test))
-        gain[other], suffices[other] = found.predicted["expected_gain"], found.predicted["p_weak_suffices"]
-        length[other] = routing.fit_length(*known).predict(test)["expected_gain"]
-        usual = make_pipeline(TfidfVectorizer(min_df=2, sublinear_tf=True, ngram_range=(1, 2)), LogisticRegression(C=1, max_iter=500))
-        plain[other] = -usual.fit(train["question"], train["weak_ok"]).predict_proba(test["question"])[:, 1]
-        spent.append(found)
-    ours, theirs, longest = (gap_scores(rank, weak, strong) for rank in (gain, plain, length))
-    common: dict[str, Any] = {
-        "train_s": sum(one.fit_s for one in spent),
-        "predict_s": sum(one.predict_s for one in spent),
-        "rows": len(asked),
-    }
-    low, high = _gained(gain, plain, weak, strong)
-    note = f"{asked['subject'].nunique()} of 57 subjects are in the folder; random 0.5, length {longest['apgr']:.4f}"
-    advantage = f"{note}; over the baseline by {low:+.3f} to {high:+.3f} (95 %)"
-    published = "0.598 measured with the baseline on all 57 subjects"
-    yield Row("routing", f"APGR, {name}", ours["apgr"], theirs["apgr"], PLAIN_ROUTER, published, note=advantage, **common)
-    for metric in ("cpt50", "cpt80"):
-        yield Row("routing", f"{metric.upper()} (lower is better), {name}", ours[metric], theirs[metric], PLAIN_ROUTER, note=note, **common)
-    actual = (strong.astype(int) - weak.astype(int) < 1).astype(int)
-    note = f"of p_weak_suffices; {common['predict_s'] / len(asked) * 1000:.2f} ms a question in batches"
-    yield Row(
-        "routing", f"ECE, {name}", ece(actual, suffices), ece(actual, np.full(len(asked), actual.mean())), "base rate", note=note, **common
-    )
-
-
-def _gained(gain: np.ndarray, plain: np.ndarray, weak: np.ndarray, strong: np.ndarray) -> tuple[float, float]:
-    """A 95 % bootstrap interval of our APGR less the baseline's, question by question."""
-    rng = np.random.default_rng(SEED)
-    found = []
-    for at in (rng.integers(0, len(gain), len(gain)) for _ in range(200)):
-        ours, theirs = (gap_scores(rank[at], weak[at], strong[at])["apgr"] for rank in (gain, plain))
-        found.append(ours - theirs)
-    low, high = np.quantile(found, [0.025, 0.975])
-    return float(low), float(high)

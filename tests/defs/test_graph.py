@@ -14,16 +14,18 @@ from eco_assets.contracts.contract import load_contracts
 from eco_assets.defs.catalog import GROUP as CATALOG
 from eco_assets.defs.catalog import KEY as CATALOG_KEY
 from eco_assets.defs.decisions import decision_key
+from eco_assets.defs.executions import execution_key
 from eco_assets.defs.jobs import WEEKLY_MODELS
+from eco_assets.defs.mega import KEY as PLAN
 from eco_assets.defs.models import family_key
 from eco_assets.defs.partitions import DAILY
-from eco_assets.defs.phd import model_key
+from eco_assets.defs.phd import FRESHNESS, model_key
 from eco_assets.defs.tables import assets_read_by, prediction_key
 from eco_assets.mcp.policies import load_policies
 from eco_assets.settings import AGENTS
 from ml.families import FAMILIES
 
-OWNERS = (*AGENTS, "financeiro", "grupo")
+OWNERS = (*AGENTS, "financeiro", "grupo", "mega")
 LAYERS = {
     "source": "sources",
     "raw": "aurion",
@@ -38,6 +40,7 @@ LAYERS = {
     "slo": "slo",
     "reports": "reports",
     "feature_store": "feature_store",
+    "online": "online",
     "evaluations": "evaluations",
     "exports": "exports",
     "language": WEEKLY_MODELS,
@@ -141,6 +144,17 @@ def test_every_model_of_dbt_is_described_and_tested(graph: AssetGraph, dbt_model
         assert model_key(name) in tested, f"{name} has no test"
 
 
+def test_every_feature_and_mart_has_a_freshness_policy_that_the_ui_shows(graph: AssetGraph) -> None:
+    fresh = {node.key for node in graph.asset_nodes if node.freshness_policy is not None}
+    assert fresh == {node.key for node in graph.asset_nodes if node.key.path[0] in FRESHNESS}
+    assert len(fresh) > 10
+
+
+def test_runs_that_sensors_and_people_ask_for_take_one_process(repository: dg.RepositoryDefinition) -> None:
+    executors = {job.name: job.executor_def.name for job in repository.get_all_jobs()}
+    assert set(executors.values()) == {"in_process"}, executors
+
+
 def test_every_raw_asset_has_a_blocking_contract_check(graph: AssetGraph) -> None:
     for contract in load_contracts():
         key = dg.AssetKey(["raw", contract.domain, contract.entity])
@@ -183,6 +197,7 @@ def test_every_report_leads_back_to_the_files_of_its_agent(graph: AssetGraph, ag
             "slo",
             "reports",
             "feature_store",
+            "online",
             "evaluations",
             "exports",
             "language",
@@ -193,6 +208,17 @@ def test_every_report_leads_back_to_the_files_of_its_agent(graph: AssetGraph, ag
 def test_the_first_page_leads_back_to_every_agent(graph: AssetGraph) -> None:
     behind = ancestors(graph, dg.AssetKey(["reports", "grupo", "daily_index"]))
     assert {key.path[1] for key in behind if key.path[0] == "source"} >= set(AGENTS)
+
+
+def test_the_mega_agents_plan_comes_from_every_decision_and_executions_come_after_it_without_an_edge(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    assert graph.get(PLAN).parent_keys == {decision_key(policy) for policy in load_policies().values()}
+    assert graph.get(PLAN).child_keys == set(), "an edge would stop every agent when one of them fails"
+    priorities = {
+        key: assets.node_def.tags.get("dagster/priority") for assets in graph.assets_defs if assets.is_executable for key in assets.keys
+    }
+    assert {key for key, priority in priorities.items() if priority is not None} == {execution_key(agent) for agent in AGENTS}
+    assert set(priorities.values()) == {None, "-1"}
 
 
 @pytest.mark.parametrize("agent", AGENTS)

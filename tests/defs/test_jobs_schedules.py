@@ -13,6 +13,8 @@ from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from eco_assets.defs.catalog import KEY as CATALOG
 from eco_assets.defs.jobs import EVALUATIONS, EXPORTS, MAIN, WEEKLY, WEEKLY_MODELS, agent_job, execution_job
 from eco_assets.defs.maintenance import compact_lake
+from eco_assets.defs.mega import JOB as MEGA
+from eco_assets.defs.mega import KEY as PLAN
 from eco_assets.defs.partitions import DAILY
 from eco_assets.defs.schedules import read_schedule
 from eco_assets.errors import ConfigError
@@ -51,7 +53,7 @@ def test_every_job_loads_in_one_process_and_by_day_unless_it_is_no_days_work(rep
     named = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     one_each = {name(agent) for agent in AGENTS for name in (agent_job, execution_job)}
     undated = {"compact_lake", "catalog", "arrivals_industrial"}
-    assert {job.name for job in named} == {MAIN, "decide", WEEKLY, "train", "evaluate", "export"} | one_each | undated
+    assert {job.name for job in named} == {MAIN, "decide", WEEKLY, "train", "evaluate", "export", MEGA} | one_each | undated
     for job in named:
         assert job.description, job.name
         assert job.partitions_def == (None if job.name in undated else DAILY), job.name
@@ -99,8 +101,15 @@ def test_the_daily_job_ends_with_decisions(repository: dg.RepositoryDefinition) 
         "models",
         "predictions",
         "feature_store",
+        "online",
         "decisions",
     }
+
+
+def test_the_plan_has_a_job_of_its_own_for_days_on_which_an_agent_failed(repository: dg.RepositoryDefinition) -> None:
+    assert built(repository, MEGA) == {PLAN}
+    assert PLAN in built(repository, "decide")
+    assert PLAN in built(repository, MAIN)
 
 
 def test_the_weekly_job_decides_nothing(repository: dg.RepositoryDefinition) -> None:
@@ -177,6 +186,7 @@ def test_a_schedule_of_the_models_that_is_wrong_is_named(tmp_path: Path, text: s
 
 def test_every_agent_has_a_sensor_that_starts_its_execution(repository: dg.RepositoryDefinition) -> None:
     jobs = {sensor.name: sensor.job_name for sensor in repository.sensor_defs if sensor.name not in NAME_ASSETS}
-    others = {"industrial_arrivals": "arrivals_industrial", "catalog_after_success": "catalog", "catalog_after_failure": "catalog"}
+    catalogue = {"catalog_after_success": "catalog", "catalog_after_failure": "catalog"}
+    others = {"industrial_arrivals": "arrivals_industrial", "plan_after_failure": MEGA, **catalogue}
     assert jobs == {f"{agent}_decisions_changed": execution_job(agent) for agent in AGENTS} | others
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)

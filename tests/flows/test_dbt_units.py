@@ -16,6 +16,14 @@ MARTS = (
     "mart_varejo__review_recovery",
     "mart_comercial__lead_next_action",
     "mart_industrial__alarm_response",
+    "mart_varejo__delivery_recovery",
+    "mart_varejo__seller_watch",
+    "mart_comercial__account_rescue",
+    "mart_comercial__proposal_and_discount",
+    "mart_industrial__maintenance_planning",
+    "mart_industrial__sensor_trust",
+    "mart_agencia__media_anomaly_response",
+    "mart_agencia__budget_reallocation",
 )
 
 
@@ -30,7 +38,7 @@ def run(home: Home, *arguments: str, day: date | None = None) -> list[dict[str, 
 def test_the_unit_tests_of_the_project_pass(copied_home: Callable[[], Home]) -> None:
     told = run(copied_home(), "test", "--select", "test_type:unit")
     names = {str(message["data"]["node_info"]["node_name"]) for message in told}  # type: ignore[index]
-    assert len(names) == 4, names
+    assert len(names) == 6, names
 
 
 @pytest.mark.parametrize("again", [False, True])

@@ -17,7 +17,11 @@ from homes import Home
 from ml.families import FAMILIES
 from resources.dbt import run_dbt
 
-MARTS = ("mart_varejo__replenishment", "mart_varejo__review_recovery", "mart_comercial__lead_next_action", "mart_financeiro__payment_mix")
+MARTS = (
+    *("mart_varejo__replenishment", "mart_varejo__review_recovery", "mart_varejo__delivery_recovery", "mart_varejo__seller_watch"),
+    *("mart_comercial__lead_next_action", "mart_comercial__proposal_and_discount", "mart_comercial__account_rescue"),
+    "mart_financeiro__payment_mix",
+)
 LATER = "> DATE '{day}' + INTERVAL 1 DAY - INTERVAL 1 MICROSECOND"
 CUTS = (
     "DELETE FROM varejo.order_items WHERE order_id IN (SELECT order_id FROM varejo.orders WHERE order_purchase_timestamp {later})",
@@ -29,6 +33,7 @@ CUTS = (
     "UPDATE varejo.orders SET order_delivered_customer_date = NULL WHERE order_delivered_customer_date {later}",
     "DELETE FROM comercial.closed_deals WHERE won_date {later}",
     "DELETE FROM comercial.leads WHERE first_contact_date {later}",
+    "DELETE FROM comercial.account_sales WHERE shipping_limit_date {later}",
 )
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from homes import Home
 
+from eco_assets.day import standing_decisions
+from eco_assets.mcp.policies import load_policies
 from eco_assets.provenance import explain
 from eco_assets.settings import AGENTS
 from eco_assets.summary import summary
@@ -39,10 +41,24 @@ def test_every_model_of_every_day_beats_its_baseline(good_home: Home) -> None:
 def test_every_agent_decides_and_acts(good_home: Home, agent: str) -> None:
     platform = good_home.platform
     decisions, executions = platform.ledger.list("decision", agent=agent), platform.ledger.list("execution", agent=agent)
-    acting = {decision["decision_id"] for decision in decisions if decision["workflow"] and not decision["requires_approval"]}
+    standing = standing_decisions(platform.ledger, agent, platform.business_date().isoformat())  # without those that gave way
+    acting = {decision["decision_id"] for decision in standing if decision["workflow"] and not decision["requires_approval"]}
     assert len(decisions) > 0
     assert {record["decision_id"] for record in executions} == acting
     assert {record["outcome"] for record in executions} <= {"completed", "compensated"}
+
+
+def test_every_decision_point_decides_and_every_decision_leads_to_raw_rows(good_home: Home) -> None:
+    platform = good_home.platform
+    decided = platform.ledger.list("decision")
+    assert {f"{decision['agent']}/{decision['point']}" for decision in decided} == set(load_policies())
+    with platform.lake.connect() as db:
+        for name, policy in load_policies().items():
+            decision = next(d for d in decided if f"{d['agent']}/{d['point']}" == name)
+            asked = {"subject": decision["subject"], "as_of": platform.business_date()}
+            rows = db.execute(policy.trace, {key: value for key, value in asked.items() if f"${key}" in policy.trace}).fetchall()
+            assert rows, name
+            assert not decision["errors"], name
 
 
 def test_every_action_left_its_messages_in_the_outbox(good_home: Home) -> None:
@@ -59,7 +75,7 @@ def test_every_action_left_its_messages_in_the_outbox(good_home: Home) -> None:
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_decision_can_be_walked_back_to_its_raw_rows(good_home: Home, agent: str) -> None:
     platform = good_home.platform
-    decision = next(d for d in platform.ledger.list("decision", agent=agent) if d["workflow"])
+    decision = next(d for d in platform.ledger.list("decision", agent=agent) if d["workflow"] and d["models"])
     chain = explain(platform, decision["decision_id"])
     assert sum(item["rows"] for item in chain["raw_rows"]) > 0
     for item in chain["raw_rows"]:

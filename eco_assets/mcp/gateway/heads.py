@@ -7,7 +7,8 @@ A head answers the questions whose choices are among its classes. Add one as a c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eco_assets.errors import NotFound
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ml.tracking import Registry
 
 SENTIMENT_MODEL, COMPLAINT_MODEL = "varejo_review_sentiment", "varejo_complaint_class"
+KNOWN_S, MISSING_S = 300.0, 60.0
 NEGATIVE, POSITIVE = ("negative", "negativo"), ("positive", "positivo")
 
 
@@ -46,12 +48,8 @@ class SentimentHead:
 
     name = SENTIMENT_MODEL
 
-    def __init__(self, load: Callable[[], Any]) -> None:
-        self._load = load
-
-    @cached_property
-    def _model(self) -> Any:
-        return self._load()
+    def __init__(self, model: Callable[[], Any]) -> None:
+        self._model = model
 
     def is_for(self, question: Question) -> bool:
         """Two choices, one of each word, and a text among the evidence."""
@@ -62,7 +60,7 @@ class SentimentHead:
         """See `Head.probabilities`."""
         import pandas as pd
 
-        negative = float(self._model.predict(pd.DataFrame({"text": [text_of(question)]}))["p_negative"].iloc[0])
+        negative = float(self._model().predict(pd.DataFrame({"text": [text_of(question)]}))["p_negative"].iloc[0])
         return {choice.value: negative if choice.value in NEGATIVE else 1.0 - negative for choice in question.choices}
 
 
@@ -71,12 +69,8 @@ class ComplaintHead:
 
     name = COMPLAINT_MODEL
 
-    def __init__(self, load: Callable[[], Any]) -> None:
-        self._load = load
-
-    @cached_property
-    def _model(self) -> Any:
-        return self._load()
+    def __init__(self, model: Callable[[], Any]) -> None:
+        self._model = model
 
     def is_for(self, question: Question) -> bool:
         """Choices that are all complaint classes, and a text among the evidence."""
@@ -88,19 +82,47 @@ class ComplaintHead:
         """See `Head.probabilities`; among the choices alone, so they sum to 1."""
         import pandas as pd
 
-        row = self._model.predict(pd.DataFrame({"text": [text_of(question)]})).iloc[0]
+        row = self._model().predict(pd.DataFrame({"text": [text_of(question)]})).iloc[0]
         found = {choice.value: float(row[f"p_{choice.value}"]) for choice in question.choices}
         total = sum(found.values())
         return {value: share / total for value, share in found.items()}
 
 
+class Champion:
+    """The champion of a model family, loaded when first asked for; a new one is found within five minutes, the first within one."""
+
+    def __init__(self, registry: Callable[[], Registry], name: str, clock: Callable[[], float] = monotonic) -> None:
+        self._registry, self._name, self._clock = registry, name, clock
+        self._lock = Lock()
+        self._model: Any = None
+        self._version, self._until, self._missing = "", -1.0, ""
+
+    def __call__(self) -> Any:
+        """The model.
+
+        Raises:
+            NotFound: there is no champion; it is looked for once a minute, because that takes as long as ten questions.
+        """
+        with self._lock:
+            if self._clock() >= self._until:
+                self._look()
+            if self._model is None:
+                raise NotFound(self._missing)
+            return self._model
+
+    def _look(self) -> None:
+        try:
+            found = self._registry().latest(self._name)
+            if found.version != self._version:
+                self._model, self._version = self._registry().load(self._name)[0], found.version
+            self._until = self._clock() + KNOWN_S
+        except NotFound as error:
+            self._missing, self._until = str(error), self._clock() + (MISSING_S if self._model is None else KNOWN_S)
+
+
 def champion_heads(registry: Callable[[], Registry]) -> tuple[Head, ...]:
-    """Heads of the registry's champions; a champion is loaded when the first question comes, and asked for again while there is none."""
-
-    def loader(name: str) -> Callable[[], Any]:
-        return lambda: registry().load(name)[0]
-
-    return (SentimentHead(loader(SENTIMENT_MODEL)), ComplaintHead(loader(COMPLAINT_MODEL)))
+    """Heads of the registry's champions; nothing is opened before the first question that one of them is for."""
+    return (SentimentHead(Champion(registry, SENTIMENT_MODEL)), ComplaintHead(Champion(registry, COMPLAINT_MODEL)))
 
 
 def text_of(question: Question) -> str:

@@ -15,6 +15,8 @@ from eco_assets.commands import contracts as commands
 from eco_assets.contracts.contract import load_contracts
 from eco_assets.contracts.versions import History
 
+READERS_OF_ORIGIN = ["dbt stg_comercial__leads", "trace comercial/lead_next_action", "trace comercial/proposal_and_discount"]
+
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(commands.app, list(arguments))
@@ -77,7 +79,7 @@ def test_diff_names_the_change_the_version_and_who_reads_what_changed(
 
     assert (found["from"], found["level"]) == ("1.0.0", "major")
     assert [(change["rule"], change["column"]) for change in found["changes"]] == [("column_removed", "origin"), ("column_added", "amount")]
-    assert found["readers"]["origin"] == ["dbt stg_comercial__leads", "trace comercial/lead_next_action"]
+    assert found["readers"]["origin"] == READERS_OF_ORIGIN
     assert "so 2.0.0" in run("diff", "comercial.leads").stdout
 
 
@@ -93,6 +95,6 @@ def test_release_refuses_a_wrong_version_and_freezes_the_right_one(
     now(tmp_path, monkeypatch, gone, version("2.0.0"), compatibility("2999-01-01", origin="NULL"))
     made = told("release", "--all")
     assert [(each["table"], each["version"]) for each in made] == [("comercial.leads", "2.0.0")]
-    assert made[0]["readers"]["origin"] == ["dbt stg_comercial__leads", "trace comercial/lead_next_action"]
+    assert made[0]["readers"]["origin"] == READERS_OF_ORIGIN
     assert run("check").exit_code == 0
     assert told("release", "--all") == []

@@ -10,11 +10,23 @@ from workflow_house import DAY, WorkflowHouse, decision, trail
 from eco_assets.jorge.agents import SAGAS
 
 ROUNDS = {  # doors shut at the same time: no saga uses two of one round, and each door is in one
-    "first": ("email", "cmms", "service_desk", "call_centre"),
-    "second": ("crm", "erp", "campaigns", "machine"),
-    "third": ("shift",),
+    "first": ("email", "cmms", "call_centre"),
+    "second": ("crm", "erp", "campaigns", "machine", "logistics", "marketplace", "stores", "ad_exchange", "media_plan"),
+    "third": ("shift", "service_desk", "billing", "historian"),
 }
-BOOKED = {"sdr_slots": 400.0, "technician_slots": 24.0, "media_brl": 20_000.0, "purchasing_brl": 20_000.0, "vouchers_brl": 6_000.0}
+BOOKED = {
+    "sdr_slots": 400.0,
+    "discount_brl": 6_000.0,
+    "account_manager_slots": 24.0,
+    "incentive_brl": 5_000.0,
+    "technician_slots": 24.0,
+    "maintenance_brl": 15_000.0,
+    "media_brl": 20_000.0,
+    "purchasing_brl": 20_000.0,
+    "vouchers_brl": 6_000.0,
+    "freight_brl": 3_000.0,
+    "seller_support_slots": 20.0,
+}
 
 
 @pytest.fixture(scope="module")

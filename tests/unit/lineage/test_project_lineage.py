@@ -19,6 +19,12 @@ CONSTANTS = {
     "features.feat_industrial__machine_windows.machine_kind",
     "marts.mart_industrial__alarm_response.machine_kind",
     "marts.mart_agencia__campaign_targeting.channel",
+    "features.feat_industrial__sensor_windows.machine_kind",
+    "features.feat_industrial__sensor_windows.sensor",
+    "marts.mart_industrial__maintenance_planning.machine_kind",
+    "marts.mart_industrial__sensor_trust.machine_kind",
+    "marts.mart_industrial__sensor_trust.sensor",
+    "marts.mart_agencia__budget_reallocation.channel",
 }
 
 

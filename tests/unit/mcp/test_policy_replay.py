@@ -22,7 +22,7 @@ EXPLORING = ("default: wait\n", "default: wait\nexplore: {epsilon: 0.4}\n")
 ASKING = (
     "default: wait\n",
     """default: wait
-ask: [{id: topic, when: "features.age < 5.0", question: Why?, choices: [price, other], evidence: [origin], otherwise: unknown}]
+ask: [{id: topic, when: "features.age < 5.0", question: 'Why?', choices: [price, other], evidence: [origin], otherwise: unknown}]
 rules: [{id: cheap, when: "answers.topic == 'price'", then: {only: [small]}}]
 """,
 )
@@ -57,7 +57,7 @@ def decided(ledger: Ledger, policy: Policy, count: int = 40, desk: Desk | None =
 
 
 def test_every_decision_comes_out_the_same_after_limits_exploration_and_answers(ledger: Ledger, tmp_path: Path) -> None:
-    policy = policy_with(tmp_path, EXPLORING, ASKING, ("default: wait\nask", "default: wait\nask"))
+    policy = policy_with(tmp_path, EXPLORING, ASKING)
     records = decided(ledger, policy, desk=Desk())
 
     assert any(record["guardrails"] for record in records)

@@ -81,6 +81,7 @@ def test_an_alias_that_was_moved_by_hand_is_an_approval(registry: Registry) -> N
     train(registry, "alias", 12)
     train(registry, "alias", 10)
     registry.client.set_registered_model_alias("alias", "champion", "2")
+    assert [each.verdict for each in settle(registry.client, "alias")] == [APPROVED]
     assert train(registry, "alias", 10).version == "2"
     assert statuses(registry, "alias") == ["champion", "promoted"]
 
@@ -118,16 +119,44 @@ def test_a_champion_that_cannot_judge_todays_rows_leaves_it_to_a_person(registry
     assert "cannot judge the same rows" in reviews(registry.client, "mute")[0].why
 
 
-def test_a_champion_of_code_that_is_gone_is_replaced(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def gone(registry: Registry, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """The name of a model whose champion is of a class that was moved since."""
+
     class Gone(Level):
         pass
 
     Gone.__module__, Gone.__qualname__ = "toy_models", "Gone"
     monkeypatch.setattr(toy_models, "Gone", Gone, raising=False)
-    train(registry, "gone", 11, kind=Gone)
+    train(registry, request.node.name, 11, kind=Gone)
     monkeypatch.undo()
-    found = train(registry, "gone", 11)
-    assert (found.version, found.is_new) == ("2", True)
+    return str(request.node.name)
+
+
+def test_a_champion_that_cannot_be_loaded_is_replaced_and_a_person_is_asked(registry: Registry, gone: str) -> None:
+    with pytest.raises(NotFound, match=r"cannot be loaded by today's code .*materialize its asset"):
+        registry.load(gone, DAY)
+    found = train(registry, gone, 11)
+    assert (found.version, found.is_new, found.waiting) == ("2", True, "2")
+    assert registry.load(gone, DAY)[1].version == "2"
+    newest = reviews(registry.client, gone)[0]
+    assert newest.status == "pending"
+    assert "so they are not compared" in newest.why
+    registry.client.set_model_version_tag(gone, "2", "review", "approved")
+    assert [(each.version, each.by) for each in settle(registry.client, gone)] == [("2", "MLflow UI")]
+    assert settle(registry.client, gone) == []
+    assert statuses(registry, gone)[0] == "champion"
+
+
+def test_what_took_the_place_of_an_unreadable_champion_can_be_rejected(registry: Registry, gone: str) -> None:
+    train(registry, gone, 11)
+    registry.client.set_model_version_tag(gone, "2", "review", "rejected")
+    assert [each.verdict for each in settle(registry.client, gone)] == ["rejected"]
+    assert registry.latest(gone).version == "1"
+
+
+def test_a_worse_than_its_baseline_never_takes_the_place_of_an_unreadable_champion(registry: Registry, gone: str) -> None:
+    assert train(registry, gone, 500).version == "1"
 
 
 def test_what_a_version_was_judged_on_is_kept_with_it(registry: Registry) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Workspace  # type: ignore[import-not-found]
 from notion_client import APIResponseError
+from notion_workspaces import Workspace
 
 from notion_sync.documents.canonical import canonical_blocks
 from notion_sync.documents.inline import Span, bold, code, link

@@ -1,0 +1,1 @@
+"""Two-way synchronisation: what to do when the machine and people have both been at a page."""
