@@ -55,6 +55,8 @@ def _execution(chain: Mapping[str, Any]) -> None:
     if approval:
         say(f"   {approval['verdict']} by {approval['by']} {approval['why']}".rstrip())
     say(f"6. Workflow {execution['workflow'] or 'none'}: {execution['outcome']}")
+    if chain.get("resolution"):
+        say(f"   {chain['resolution']['verdict']}: {chain['resolution']['reason']}")
     if execution["steps"]:
         steps = [(step["name"], step["outcome"], step["detail"], step["key"]) for step in execution["steps"]]
         table("   Steps", ("step", "outcome", "detail", "idempotency key"), steps)

@@ -80,8 +80,9 @@ class Platform:
         """What answers the questions of policies; without a provider, local heads of the champion models."""
         from eco_assets.mcp.gateway import open_gateway
         from eco_assets.mcp.gateway.heads import champion_heads
+        from eco_assets.mcp.gateway.routing_log import learnt_router
 
-        return open_gateway(self.settings, heads=champion_heads(lambda: self.registry))
+        return open_gateway(self.settings, champion_heads(lambda: self.registry), learnt_router(self.settings.gateway))
 
     @cached_property
     def workspace(self) -> FolderWorkspace:

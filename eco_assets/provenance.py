@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from eco_assets.day import resolutions
 from eco_assets.errors import NotFound
 from eco_assets.jorge.dispatch import execution_of
 from eco_assets.mcp.policies import load_policies
@@ -21,7 +22,8 @@ def explain(platform: Platform, decision_id: str) -> dict[str, Any]:
 
     Returns:
         `decision` (ledger record), `raw_rows` (by source and file: number, first row numbers, batch), `models` (version, MLflow run,
-        metric against baseline), `policy`, `execution` (ledger record or how it stands), `approval`, `pages`.
+        metric against baseline), `policy`, `resolution` (what it gave way to, if ever), `execution` (ledger record or how it stands),
+        `approval`, `pages`.
 
     Raises:
         NotFound: no such decision.
@@ -33,6 +35,7 @@ def explain(platform: Platform, decision_id: str) -> dict[str, Any]:
         "models": [_model(platform, model) for model in decision["models"]],
         "contributions": _contributions(platform, decision),
         "policy": _policy(decision),
+        "resolution": resolutions(platform.ledger, decision["agent"], decision["as_of"]).get(decision["decision_id"]),
         "approval": _find(platform, "approval", decision["decision_id"]),
         "execution": execution_of(platform.ledger, decision),
         "pages": [str(path) for path in _pages(platform, decision)],

@@ -137,7 +137,7 @@ def _goal(position: int, found: Record, labels: Labels | None) -> Iterator[Block
     kind = "Acontecimento" if goal["kind"] == "event" else "Objetivo"
     yield Heading(2, f"{kind} {position}: {goal['title']}")
     if goal["why"]:
-        yield Paragraph(shown_text(goal["why"]))
+        yield Paragraph(_words(goal["why"], labels))
     if indicator:
         yield Paragraph((f"{indicator['label']}: ", bold(measure(indicator["value"], indicator["unit"])), "."))
     rows: list[tuple[Inline, ...]] = []

@@ -20,6 +20,7 @@ OUTCOMES = {
     "awaiting_approval": "Aguarda aprovação",
     "rejected": "Recusada",
     "already_acted": "Assunto já atendido no dia",
+    "superseded": "Cedeu a outra decisão",
     "not_started": "Ainda não iniciada",
     "none": "Sem execução",
 }

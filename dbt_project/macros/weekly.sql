@@ -1,5 +1,5 @@
 {# Tables of the weekly models' predictions that policies read, created empty before their models were trained first: a policy joins them from
-   the left and does without. `ml/families` writes them; tests/flows/test_decision_marts.py holds these columns against theirs. #}
+   the left and does without. `ml/families` writes them, by name; tests/unit/mcp/test_weekly_tables.py holds these columns against theirs. #}
 {% macro weekly_predictions() -%}
   {%- set tables = {
     'agencia_media_anomaly': 'subject VARCHAR, "at" TIMESTAMP, "value" DOUBLE, expected DOUBLE, anomaly_score DOUBLE, is_alarm BOOLEAN',

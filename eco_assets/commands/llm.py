@@ -34,6 +34,18 @@ def serve(
 
 @app.command()
 @guarded
+def learn() -> None:
+    """Learn from recorded outcomes which model suffices for which question; gateways that are opened later route by it."""
+    from eco_assets.mcp.gateway.routing_log import learn as fit
+    from eco_assets.mcp.policies import load_policies
+
+    platform = open_platform()
+    count = fit(platform.ledger, load_policies(), platform.settings.gateway)
+    console.say(f"learnt from {count} answers whose decisions have outcomes; a running service takes it at its next start")
+
+
+@app.command()
+@guarded
 def status(as_json: Json = False) -> None:
     """The models that are configured, those that are shut off just now and why, and what was spent today."""
     gateway = open_platform().gateway

@@ -89,7 +89,7 @@ class Scope:
     """The names that one policy's expressions see for one subject. Every name that is read exists: what is not known is null."""
 
     def __init__(self, context: Context, policy: Policy, stale: frozenset[str]) -> None:
-        self._policy, self._context = policy, context
+        self._policy, self._expressions = policy, policy.expressions
         self.values: dict[str, dict[str, Any]] = {
             "features": _seen(policy.reads("features"), context.features, stale),
             "predictions": _seen(policy.reads("predictions"), context.predictions, stale),
@@ -111,7 +111,7 @@ class Scope:
 
     def truth(self, loc: tuple[int | str, ...]) -> bool:
         """A condition's value. Raises `Failed`."""
-        expression = self._policy.expressions[loc]
+        expression = self._expressions[loc]
         value = self._run(expression, loc)
         if not isinstance(value, bool):
             raise Failed(described(self._policy, loc), f"{expression.source!r} gives {value!r}, must be true or false")
@@ -119,7 +119,7 @@ class Scope:
 
     def number(self, loc: tuple[int | str, ...]) -> float:
         """A number's value. Raises `Failed`."""
-        expression = self._policy.expressions[loc]
+        expression = self._expressions[loc]
         value = self._run(expression, loc)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise Failed(described(self._policy, loc), f"{expression.source!r} gives {value!r}, must be a finite number")

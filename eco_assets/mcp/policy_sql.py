@@ -78,9 +78,8 @@ def batch_of(contexts: Sequence[Context], policy: Policy) -> tuple[Batch, Any]:
     """The SQL for these subjects, and the Arrow table that it reads. Raises `Untranslatable` as `evaluate_many`."""
     import pyarrow as pa
 
-    arrays = {
-        (root, name): _array(contexts, root, name) for root in ("features", "predictions", "age_hours") for name in _names(policy, root)
-    }
+    parts = {root: [getattr(context, root) for context in contexts] for root in ("features", "predictions", "age_hours")}
+    arrays = {(root, name): _array(part, root, name) for root, part in parts.items() for name in _names(policy, root)}
     columns = {str(number): array for number, array in enumerate(arrays.values())}
     return Batch(policy, {read: _TYPES[str(array.type)] for read, array in arrays.items()}), pa.table(
         columns or {"0": pa.nulls(len(contexts))}
@@ -94,11 +93,11 @@ def _names(policy: Policy, root: str) -> tuple[str, ...]:
     return names
 
 
-def _array(contexts: Sequence[Context], root: str, name: str) -> Any:
+def _array(part: Sequence[Mapping[str, Any]], root: str, name: str) -> Any:
     import pyarrow as pa
 
     try:
-        array = pa.array([getattr(context, root).get(name) for context in contexts])
+        array = pa.array([known.get(name) for known in part])
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:  # values of more than one type
         raise Untranslatable(f"{root}.{name}: {error}") from error
     if str(array.type) == "null":

@@ -83,11 +83,6 @@ def backtests(panel: Mapping[str, Floats], methods: Sequence[Method], every: Fre
     return {name: _backtest(past, found, methods, every) for name, past in panel.items()}
 
 
-def backtest(past: Floats, methods: Sequence[Method], every: Frequency) -> Backtest:
-    """Forecast `past` from its own origins with each method."""
-    return backtests({"": past}, methods, every)[""]
-
-
 def _backtest(past: Floats, found: Iterator[Floats], methods: Sequence[Method], every: Frequency) -> Backtest:
     known = origins(len(past), every)
     actual = np.full((len(known), every.horizon), np.nan)

@@ -91,11 +91,13 @@ def _settle(
     is_new = before is None or said != before.said
     if stands == said or not is_new:
         return stands, changed
-    # A page that was never seen may already hold a person's value: only an empty one is ours to fill.
-    is_persons = (
-        is_edited or (before is None and stands not in (None, "", (), False)) or (before is not None and before.seen != before.said)
-    )
+    is_persons = is_edited or (before.seen != before.said if before else not _is_empty(stands))
     return (stands, [*changed, PropertyEvent("conflict", name, stands, said)]) if is_persons else (said, changed)
+
+
+def _is_empty(value: Property) -> bool:
+    """Whether nobody has said anything: a page that was never seen may already hold a person's value."""
+    return value in (None, "", (), False)
 
 
 def _joined(stands: Property, said: Property) -> Property:

@@ -1,7 +1,8 @@
 """Our Model Context Protocol server with what the official conformance suite wants to find on it, served as `eco serve` serves it.
 
 The suite looks for tools, prompts and resources of fixed names, which no real server has; they are added to ours here, in the tests, so
-that every scored scenario runs against our door, our transport options and our error handling. Run as `python fixture_profile.py HOME PORT`.
+that every scored scenario runs against our door, our transport options and our error handling.
+Run as `python fixture_profile.py HOME PORT`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The mega-agent in the main job: its plan, its page and the day's resolution, before anything is carried out; and nothing a second time."""
+"""The mega-agent in the main job: plan, page and resolution come before anything is carried out, and nothing comes a second time."""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ of the rung that was taken is kept with the answer, so that `off_policy.py` can 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from eco_assets.mcp.questions import Question
+from eco_assets.mcp.questions import Evidence, Question
 
 if TYPE_CHECKING:
     from ml.routing_outcomes import OutcomeModel
@@ -43,14 +43,15 @@ class LearntRouter:
 
     def worth(self, question: Question, rungs: Sequence[str]) -> list[float | None]:
         """See `Router.worth`."""
-        found = [self.model.worth([routed_text(question)], rung) for rung in rungs]
+        text = text_for(question.agent, question.point, question.id, question.evidence)
+        found = [self.model.worth([text], rung) for rung in rungs]
         return [None if values is None else float(values[0]) for values in found]
 
 
-def routed_text(question: Question) -> str:
-    """What a router reads of a question: its decision point and rule, its text, and the texts of its evidence; masked or not is alike."""
-    said = [value for _, value in sorted(question.evidence.items()) if isinstance(value, str)]
-    return " ".join([f"{question.agent}_{question.point}_{question.id}", question.text, *said])
+def text_for(agent: str, point: str, ask: str, evidence: Mapping[str, Evidence]) -> str:
+    """What a router reads: where the question comes from, and the texts of its evidence in the order of their names."""
+    said = [value for _, value in sorted(evidence.items()) if isinstance(value, str)]
+    return " ".join([f"{agent}_{point}_{ask}", *said])
 
 
 def choose(question: Question, rungs: Sequence[str], permitted: Sequence[int], router: Router | None, epsilon: float = EPSILON) -> Chosen:

@@ -48,7 +48,7 @@ def _happened(
         for decision in sorted(started, key=lambda decision: (-net(decision), decision["decision_id"])):
             yield (
                 str(decision["subject"]),
-                f"{decision['agent']}/{decision['point']} decidiu {decision['action']}: {decision.get('reason', '')}",
+                f"{decision['agent']}/{decision['point']}: {decision['action']}. {decision.get('reason', '')}".strip(),
             )
     elif trigger.what == "budget":
         for anticipation in anticipations:

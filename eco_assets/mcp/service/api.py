@@ -30,7 +30,7 @@ _WIRE_SAMPLE = {
     "model": f"eco/{_POINT}@2.0.0",
     "usage": {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0},
 }
-_DAY = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
+_DAY = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 _DECIDING = (400, 404, 413, 422, 503, 504)
 
 OPERATIONS: tuple[Operation, ...] = (

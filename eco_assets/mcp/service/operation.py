@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -145,7 +146,8 @@ class Doorman:
         raw = await read_body(headers, receive, self._service.settings.serve_max_body_kb * 1024)
         body = self._decoded(operation, raw) if operation.request is not None else None
         fingerprint = hashlib.sha256(operation.path.encode() + b"\x1f" + raw).hexdigest() if operation.has_request_key else ""
-        return await operation.handler(self._service, Call(key, headers, path, parsed_query(scope), body, fingerprint, instance))
+        query = _checked_query(operation, parsed_query(scope))
+        return await operation.handler(self._service, Call(key, headers, path, query, body, fingerprint, instance))
 
     def _let_in(self, wanted: str, headers: Mapping[bytes, bytes]) -> ApiKey:
         service = self._service
@@ -204,6 +206,15 @@ class Doorman:
         if operation.answer == "WireAnswer":  # OpenAI's clients look for this member
             problem.more = {"error": {"message": problem.detail, "type": problem.code, "code": problem.code, "param": None}}
         return Reply(problem.body(f"urn:uuid:{uuid.UUID(instance)}"), problem.status, problem.headers, MEDIA_TYPE)
+
+
+def _checked_query(operation: Operation, query: dict[str, str]) -> dict[str, str]:
+    """The parameters, which match what the page says about them."""
+    for name, schema, _ in operation.query:
+        pattern = schema.get("pattern")
+        if pattern is not None and name in query and re.fullmatch(pattern, query[name]) is None:
+            raise invalid(f"{name}={query[name]!r} does not match {pattern}")
+    return query
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:

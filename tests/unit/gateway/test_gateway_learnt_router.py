@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,10 @@ import pytest
 from gateway_house import question
 
 from eco_assets.errors import DataRejected
-from eco_assets.mcp.gateway.router import LearntRouter, routed_text
+from eco_assets.ledger import Entry, Ledger
+from eco_assets.mcp.gateway.router import LearntRouter, text_for
+from eco_assets.mcp.gateway.routing_log import learn, learnt_router, routing_log
+from eco_assets.mcp.questions import Answer, Hop
 from ml.routing_outcomes import Reward, fit_outcomes
 
 
@@ -65,4 +71,32 @@ def test_a_rung_with_too_few_outcomes_has_no_worth_and_without_any_nothing_is_le
 
 
 def test_a_router_reads_where_a_question_comes_from_and_what_was_said() -> None:
-    assert routed_text(question(evidence={"b": "dois", "a": "um", "n": 3}, text="T?")) == "varejo_review_recovery_motivo T? um dois"
+    assert text_for("varejo", "p", "motivo", {"b": "dois", "a": "um", "n": 3}) == "varejo_p_motivo um dois"
+
+
+def test_a_router_is_learnt_from_the_ledger_and_found_by_the_next_gateway(tmp_path: Path) -> None:
+    ask = SimpleNamespace(id="motivo", evidence=("review",))
+    policies: Any = {"varejo/p": SimpleNamespace(ask=(ask,))}
+    ledger = Ledger(tmp_path / "ledger.db")
+    entries = []
+    for at, row in enumerate(log(200).to_dict("records")):
+        provider, model = row["rung"].split("/")
+        skipped = Hop("xai", "grok", "chat", "skipped: breaker")
+        hop = Hop(provider, model, "chat", "answered", ms=row["ms"], cost_micro_usd=row["cost_micro_usd"])
+        answer = Answer("motivo", "a", 0.9, provider=provider, model=model, propensity=0.5, is_cached=at == 0, hops=(skipped, hop)).record()
+        body = {"agent": "varejo", "point": "p", "answers": {"motivo": answer}, "features": {"review": row["text"]}, "predictions": {}}
+        entries.append(Entry("decision", f"d{at}", "varejo", "2018-05-31", body))
+        reward = {"decision_id": f"d{at}", "reward_brl": 10.0 if row["is_right"] else -1.0}
+        entries.append(Entry("outcome", f"d{at}/crm", "varejo", "2018-05-31", reward))
+    ledger.append(entries)
+    rows = routing_log(ledger, policies)
+    assert len(rows) == 199  # nobody was asked for the one from the cache
+    assert {row["rung"] for row in rows} == {"head/x", "openai/m"}
+    assert learnt_router(tmp_path) is None
+    assert learn(ledger, policies, tmp_path) == 199
+    router = learnt_router(tmp_path)
+    assert router is not None
+    cheap, dear = router.worth(question(evidence={"review": "entrega atrasada 1"}), ["head/x", "openai/m"])
+    assert cheap is not None
+    assert dear is not None
+    assert cheap > dear

@@ -45,4 +45,4 @@ def test_the_page_says_goals_tasks_conflicts_and_what_waits_in_words(tmp_path: P
 
 
 def test_every_point_has_words() -> None:
-    assert {policy for policy in load_policies()} <= set(POINTS)
+    assert set(load_policies()) <= set(POINTS)

@@ -18,7 +18,7 @@ from notion_sync.documents.notion_writer import to_blocks
 from notion_sync.documents.tree import Document, Paragraph, Table
 
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
-slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
+slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=80)
 
 
 @slow

@@ -76,7 +76,7 @@ def stored(tree: tuple[Block, ...]) -> tuple[Pages, tuple[Block, ...]]:
     return pages, canonical_blocks(read_blocks(pages.tree("page")))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
 @given(blocks(has_local_pictures=False))
 def test_any_document_arrives_whole_and_in_order(tree: Any) -> None:
     assert stored(tree)[1] == notion_form(tree)

@@ -14,7 +14,7 @@ from notion_sync.testing.routes import find_route
 from notion_sync.testing.server import NotionEmulator
 
 BASELINE = Path(__file__).with_name("replay_baseline.json")
-PER_OPERATION = 12
+PER_OPERATION = 6
 needs_recordings = pytest.mark.skipif(not CASSETTES.exists(), reason=f"the recorded traffic is not at {CASSETTES}")
 needs_schemas = pytest.mark.skipif(not OPENAPI.exists(), reason=f"the official schemas are not at {OPENAPI}")
 

@@ -29,7 +29,8 @@ async def main(home: Path, first: int, count: int) -> None:
             if isinstance(result, EcoError):
                 raise result
             record = result.record()
-            print(record["decision_id"], record["workflow"] or "-", flush=True)
+            sys.stdout.write(f"{record['decision_id']} {record['workflow'] or '-'}\n")
+            sys.stdout.flush()
 
     await asyncio.gather(*(work() for _ in range(8)))
     journal.close()
