@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-START_S = 3.0  # a worker that has imported the forecasting libraries has taken about this much CPU
+START_S = 5.0  # CPU seconds of a worker that imports the forecasting libraries, measured
 TRIED = 2  # jobs that are done here first; the first one may import a library
 CHUNKS = 4  # a worker: large enough to be worth sending, small enough that none waits long for the last
 

@@ -75,7 +75,8 @@ def test_every_action_left_its_messages_in_the_outbox(good_home: Home) -> None:
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_decision_can_be_walked_back_to_its_raw_rows(good_home: Home, agent: str) -> None:
     platform = good_home.platform
-    decision = next(d for d in platform.ledger.list("decision", agent=agent) if d["workflow"] and d["models"])
+    standing = standing_decisions(platform.ledger, agent, platform.business_date().isoformat())
+    decision = next(d for d in standing if d["workflow"] and d["models"])
     chain = explain(platform, decision["decision_id"])
     assert sum(item["rows"] for item in chain["raw_rows"]) > 0
     for item in chain["raw_rows"]:

@@ -77,8 +77,8 @@ class Call:
         given = self.headers.get(b"idempotency-key")
         if given is None:
             return None
-        if not 0 < len(given) <= _MAX_KEY:
-            raise invalid(f"an Idempotency-Key has 1 to {_MAX_KEY} characters")
+        if re.fullmatch(rb"[!-~]{1,%d}" % _MAX_KEY, given) is None:
+            raise invalid(f"an Idempotency-Key has 1 to {_MAX_KEY} visible ASCII characters")
         return RequestKey(hashlib.sha256(self.key.id.encode() + b"\x1f" + given).hexdigest()[:32], self.fingerprint)
 
 

@@ -30,6 +30,7 @@ BY_CHANCE = {
     "request_id", "created_time", "last_edited_time", "url", "public_url", "expiry_time", "upload_url", "next_cursor", "next_url", "color",
     "created_by", "last_edited_by", "display_name", "avatar_url", "bot", "integration_id", "href",
 }  # fmt: skip
+HOSTS = re.compile(r"notion\.com|127\.0\.0\.1")
 UNORDERED = ("POST /v1/search", "GET /v1/comments", "GET /v1/file_uploads", "GET /v1/users")
 
 
@@ -310,7 +311,7 @@ def recordings(root: Path = CASSETTES) -> Iterator[tuple[str, list[Recorded]]]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for file in sorted(root.glob("**/*.yaml")):
         loaded = yaml.load(file.read_text("utf-8"), Loader=loader)  # noqa: S506 - one of the two safe loaders
-        found = [_recorded(entry) for entry in loaded["interactions"] if "notion.com" in entry["request"]["uri"]]
+        found = [_recorded(entry) for entry in loaded["interactions"] if HOSTS.search(entry["request"]["uri"])]
         yield file.stem, found
 
 
