@@ -64,7 +64,9 @@ class Settings(BaseModel):
     serve_clock: Literal["published", "wall"] = Field(
         default="published", description="What the age of served features counts from: their publication, or the end of their day."
     )
-    serve_pending: int = Field(default=2048, gt=0, description="Decisions that may wait to be recorded, a worker; more are refused with 503.")
+    serve_pending: int = Field(
+        default=2048, gt=0, description="Decisions that may wait to be recorded, a worker; more are refused with 503."
+    )
     serve_max_body_kb: int = Field(default=256, gt=0, le=65536, description="Largest body of a request, in KiB.")
     dagster_url: str | None = Field(default=None, description="Dagster's web server, for assets and materializations; else its storage.")
     lake_wait_s: float = Field(default=120.0, gt=0, description="Seconds to wait for another process that writes to the lake.")

@@ -24,8 +24,8 @@ from ml.model import Trained
 from ml.probability_scores import auc, ece
 from ml.propensity import conversion, queries, repurchase, uplift
 from ml.propensity.choice import Rows, candidates, choose, fit_calibrated
-from ml.workers import one_thread
 from ml.propensity.estimators import Columns, to_inputs
+from ml.workers import one_thread
 from tests.benchmarks.quality import Row
 
 SEED = 20180531

@@ -16,8 +16,8 @@ from eco_assets.defs.inprocess import instance
 from eco_assets.language import update
 from eco_assets.model_reviews import KIND, answered
 from ml.families import FAMILIES
-from ml.mlflow_session import tracked
 from ml.language.nlp_features import COLUMNS
+from ml.mlflow_session import tracked
 from ml.review import APPROVED, reviews
 
 DAILY = [family for family in FAMILIES.values() if family.is_daily]
