@@ -124,8 +124,12 @@ def _coming(anticipations: Sequence[Record]) -> Iterator[Block]:
     alerts = [each for each in ordered if each["risk"] != "ok"]
     if alerts:
         yield BulletList(tuple(each["text"] for each in alerts))
-    basis = dict.fromkeys(f"{each['label']}: {each['basis']}" for each in ordered)
-    yield Paragraph(f"Base das previsões – {'; '.join(basis)}.")
+    resting: dict[str, list[str]] = {}  # what a forecast stands on, with the resources that share it
+    for each in ordered:
+        labels = resting.setdefault(each["basis"], [])
+        labels.extend([each["label"]] if each["label"] not in labels else [])
+    yield Paragraph("Base das previsões:")
+    yield BulletList(tuple(f"{', '.join(labels)}: {basis}." for basis, labels in resting.items()))
 
 
 def _amount(value: float, unit: str) -> str:

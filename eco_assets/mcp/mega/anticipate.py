@@ -131,7 +131,9 @@ def _said(
     expected, low, high = (None if each is None else round(each, 2) for each in sums)
     most = high if high is not None else expected
     risk = "breach" if expected is not None and expected > limit else "attention" if most is not None and most > limit else "ok"
-    history = f"{count} dia(s) de decisões" + (f"; {load.label.lower()}: {load.basis}" if load.label else f"; {load.basis}")
+    history = f"{count} {'dia' if count == 1 else 'dias'} de decisões" + (
+        f"; {load.label.lower()}: {load.basis}" if load.label else f"; {load.basis}"
+    )
     return Anticipation.model_validate(
         {
             "id": f"{kind}/{resource.id}",

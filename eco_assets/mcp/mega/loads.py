@@ -27,6 +27,7 @@ FORECASTS = Path(__file__).with_name("forecasts.yaml")
 HORIZON = 7
 ORIGINS = 12  # weeks of the past that the methods are judged on: ten errors at least for a p10 and a p90
 METHODS = ("seasonal_naive", "mean_28", "mean_91")
+_WORDS = {"seasonal_naive": "a semana anterior repetida", "mean_28": "média de 28 dias", "mean_91": "média de 91 dias"}
 
 
 class Load(Strict):
@@ -127,7 +128,7 @@ def outlook_of(past: np.ndarray, label: str) -> Outlook | None:
     missed = actual / np.maximum(np.array(tried[best]), 1e-9)
     middle = _total(best, past) / recent
     low, high = (float(np.quantile(missed, level)) for level in (0.1, 0.9))
-    basis = f"{best}, escolhido e medido em {ORIGINS} semanas passadas"
+    basis = f"{_WORDS[best]}, a melhor de três contas em {ORIGINS} semanas passadas"
     return Outlook(label, middle, min(middle, middle * low), max(middle, middle * high), basis)
 
 
