@@ -7,7 +7,9 @@ most a second old. Counters of workers that ended still count until the service 
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+_BOUND = re.compile(r',le="([^"]+)"')
 _HELP = {
     "eco_http_requests_total": ("counter", "Requests by operation and status."),
     "eco_http_request_seconds": ("histogram", "Time from a request's body to its answer, by operation."),
@@ -36,6 +39,7 @@ class Metrics:
     def __init__(self, folder: Path) -> None:
         self._folder, self._path = folder, folder / f"{os.getpid()}.json"
         self.values: dict[str, float] = {}
+        self._histograms: dict[tuple[str, str], tuple[str, ...]] = {}
         self._left = 0.0
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,12 +54,19 @@ class Metrics:
 
     def observe(self, name: str, label: str, seconds: float) -> None:
         """One duration of a histogram."""
-        for bucket in BUCKETS:
-            if seconds <= bucket:
-                self.add(f'{name}_bucket{{{label},le="{bucket}"}}')
-        self.add(f'{name}_bucket{{{label},le="+Inf"}}')
-        self.add(f"{name}_sum{{{label}}}", seconds)
-        self.add(f"{name}_count{{{label}}}")
+        series = self._histograms.get((name, label)) or self._declare(name, label)
+        for bound, bucket in zip((*BUCKETS, math.inf), series, strict=False):
+            self.values[bucket] += seconds <= bound
+        self.add(series[-2], seconds)
+        self.add(series[-1])
+
+    def _declare(self, name: str, label: str) -> tuple[str, ...]:
+        """Begin a histogram with all its buckets, so that a quantile over it never misses one; then its sum and its count."""
+        bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
+        made = (*(f'{name}_bucket{{{label},le="{bound}"}}' for bound in bounds), f"{name}_sum{{{label}}}", f"{name}_count{{{label}}}")
+        self.values.update(dict.fromkeys(made, 0.0))
+        self._histograms[name, label] = made
+        return made
 
     def leave(self, *, is_last: bool = False) -> None:
         """Leave the numbers for the other workers, at most once a second."""
@@ -77,7 +88,7 @@ class Metrics:
                     _merge(total, json.loads(path.read_text(encoding="utf-8")))
         lines: list[str] = []
         for name, (kind, words) in _HELP.items():
-            found = sorted(series for series in total if _name(series) == name)
+            found = sorted((series for series in total if _name(series) == name), key=_place)
             if found:
                 lines += [f"# HELP {name} {words}", f"# TYPE {name} {kind}", *(f"{series} {total[series]:.9g}" for series in found)]
         return "\n".join(lines) + "\n"
@@ -98,6 +109,12 @@ def _name(series: str) -> str:
     name = series.partition("{")[0]
     base = name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
     return base if _HELP.get(base, ("",))[0] == "histogram" else name
+
+
+def _place(series: str) -> tuple[str, float]:
+    """Where a line stands: a histogram's buckets in the order of their bounds, as Prometheus asks."""
+    bound = _BOUND.search(series)
+    return _BOUND.sub("", series), float(bound[1]) if bound else math.inf
 
 
 def _kind(series: str) -> str:
