@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from eco_assets.errors import DeadlineExceeded, EcoError, LedgerError, NotFound, Overloaded, RequestRefused
+from eco_assets.errors import DeadlineExceeded, EcoError, LedgerError, NotFound, Overloaded, PermanentError, RequestRefused
 from eco_assets.ledger import Entry, Ledger, Session, Tail, canonical
 from eco_assets.mcp.engine import Spent
 from eco_assets.mcp.tally import Tallies
@@ -155,7 +155,7 @@ class Journal:
                             self._write(session, mark.fileno(), group)
                             self._tell(group)
                             group = self._take()
-                except (LedgerError, OSError) as error:
+                except Exception as error:  # noqa: BLE001 -- whoever waits is told, and the next group gets its turn
                     self._fail(group, error)
 
     def _take(self) -> list[_Work]:
@@ -211,6 +211,8 @@ class Journal:
             return error
         except (ValueError, TypeError) as error:
             return LedgerError(f"decision {item.id} cannot be written: {error}")
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with one item must touch neither the others nor the thread
+            return PermanentError(f"decision {item.id} could not be made: {error!r}")
         tail.insert(Entry("decision", item.id, item.agent, item.as_of, {}), body)
         tally.add(item.id, item.subject, record["workflow"], record["cost_brl"])
         return Recorded(body, is_new=True)

@@ -6,13 +6,13 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from service_house import DAY, POINT, context, decider_of, journal_of, make_home, policy
 
-from eco_assets.errors import DeadlineExceeded, EcoError, Overloaded, RequestRefused
+from eco_assets.errors import DeadlineExceeded, EcoError, Overloaded, PermanentError, RequestRefused
 from eco_assets.ledger import Entry
 from eco_assets.mcp.batch import decide_day
 from eco_assets.mcp.decider import Ask, Caller
@@ -171,3 +171,31 @@ def test_closing_writes_what_waits(tmp_path: Path) -> None:
     assert len(platform.ledger.list("decision")) == 0
     told = asyncio.run(leave())
     assert len(platform.ledger.list("decision")) == told > 0
+
+
+def test_an_item_that_cannot_be_made_touches_neither_its_neighbours_nor_what_comes_later(tmp_path: Path) -> None:
+    platform = make_home(tmp_path)
+
+    def poisoned(spent: Spent) -> dict[str, object]:
+        raise KeyError("a bug")
+
+    def plain(spent: Spent) -> dict[str, object]:
+        return {"decision_id": "fine", "workflow": None, "cost_brl": 0.0}
+
+    def item(name: str, make: Callable[[Spent], dict[str, object]]) -> Item:
+        return Item(name, AGENT, POINT.partition("/")[2], DAY.isoformat(), name, make)
+
+    async def submit() -> tuple[list[Result], list[Result]]:
+        journal = journal_of(platform)
+        try:
+            together = await journal.submit([item("bad", poisoned), item("fine", plain)])
+            return together, await journal.submit([item("later", plain)])
+        finally:
+            await asyncio.to_thread(journal.close)
+
+    (bad, fine), (later,) = asyncio.run(submit())
+    assert isinstance(bad, PermanentError)
+    assert "a bug" in str(bad)
+    assert not isinstance(fine, EcoError)
+    assert not isinstance(later, EcoError)
+    assert platform.ledger.known("decision", ["bad", "fine", "later"]) == {"fine", "later"}
