@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import sqlite3
 import threading
 import time
@@ -20,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from eco_assets.errors import DeadlineExceeded, EcoError, LedgerError, NotFound, Overloaded, PermanentError, RequestRefused
+from eco_assets.errors import DeadlineExceeded, EcoError, LedgerError, NotFound, Overloaded, RequestRefused
 from eco_assets.ledger import Entry, Ledger, Session, Tail, canonical
 from eco_assets.mcp.engine import Spent
 from eco_assets.mcp.tally import Tallies
@@ -212,7 +213,8 @@ class Journal:
         except (ValueError, TypeError) as error:
             return LedgerError(f"decision {item.id} cannot be written: {error}")
         except Exception as error:  # noqa: BLE001 -- whatever is wrong with one item must touch neither the others nor the thread
-            return PermanentError(f"decision {item.id} could not be made: {error!r}")
+            logging.getLogger(__name__).exception("decision %s could not be made", item.id)
+            return EcoError(f"decision {item.id} could not be made: {error!r}")
         tail.insert(Entry("decision", item.id, item.agent, item.as_of, {}), body)
         tally.add(item.id, item.subject, record["workflow"], record["cost_brl"])
         return Recorded(body, is_new=True)

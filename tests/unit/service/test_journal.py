@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from service_house import DAY, POINT, context, decider_of, journal_of, make_home, policy
 
-from eco_assets.errors import DeadlineExceeded, EcoError, Overloaded, PermanentError, RequestRefused
+from eco_assets.errors import DeadlineExceeded, EcoError, Overloaded, RequestRefused
 from eco_assets.ledger import Entry
 from eco_assets.mcp.batch import decide_day
 from eco_assets.mcp.decider import Ask, Caller
@@ -194,7 +194,7 @@ def test_an_item_that_cannot_be_made_touches_neither_its_neighbours_nor_what_com
             await asyncio.to_thread(journal.close)
 
     (bad, fine), (later,) = asyncio.run(submit())
-    assert isinstance(bad, PermanentError)
+    assert isinstance(bad, EcoError)
     assert "a bug" in str(bad)
     assert not isinstance(fine, EcoError)
     assert not isinstance(later, EcoError)
