@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from eco_assets.contracts.contract import load_contracts
-from eco_assets.day import standing_decisions
+from eco_assets.day import standing_decisions, superseded_decisions
 from eco_assets.errors import NotFound
 from eco_assets.finops.costs import AgentCost, cost_per_agent
 from eco_assets.jorge.agents import SAGAS
@@ -147,6 +147,7 @@ def agent_records(platform: Platform, agent: str, as_of: date) -> AgentDay:
         costs=agent_cost(platform, agent, as_of).to_dict(),
         slo=tuple(asdict(result) for result in agent_slo(platform, agent, as_of)),
         ledger_head=platform.ledger.last(agent=agent, as_of=day),
+        superseded=superseded_decisions(platform.ledger, agent, day),
     )
 
 

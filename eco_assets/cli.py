@@ -12,6 +12,7 @@ from eco_assets import console
 from eco_assets.commands import catalog, connectors, contracts, features, goal, ingest, lake, llm, models, policy, quality, quarantine
 from eco_assets.commands import serve as serving
 from eco_assets.commands.export import export
+from eco_assets.commands.search import search
 from eco_assets.commands.shared import Agent, Day, Json, guarded, known_agent, quiet
 from eco_assets.commands.shared import platform as open_platform
 from eco_assets.day import standing_decisions
@@ -124,6 +125,7 @@ def explain(decision_id: Annotated[str, typer.Argument(help="A decision's id, or
 
 
 app.command("export")(export)
+app.command("search")(search)
 app.command("serve")(serving.serve)
 app.command("mcp")(serving.mcp)
 app.add_typer(serving.keys_app, name="keys")

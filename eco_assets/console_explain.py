@@ -26,6 +26,7 @@ def show(chain: Mapping[str, Any]) -> None:
     policy = chain["policy"]
     since = "" if policy["is_current"] else ", replaced since"
     say(f"4. Policy {policy['name']} {policy['version']} (digest {policy['digest'][:12]}{since})")
+    _evaluated(chain)
     options = [
         ("→" if o["action"] == decision["action"] else "", o["action"], o["value_brl"], o["cost_brl"], o["why"])
         for o in decision["alternatives"]
@@ -33,12 +34,34 @@ def show(chain: Mapping[str, Any]) -> None:
     table("   Alternatives", ("", "action", "value R$", "cost R$", "eligible"), options)
     for rule in decision["guardrails"]:
         say(f"   guardrail: {rule}")
+    if (decision.get("exploration") or {}).get("is_explored"):
+        say(f"   explored: drawn to learn, with a probability of {decision['propensity']:.1%}")
     _execution(chain)
     tokens = f"tokens {decision['tokens']} (US$ {decision['cost_usd']:.4f})"
     say(f"7. Cost: action R$ {decision['cost_brl']:.2f}, {tokens}, decided in {decision['latency_ms']} ms")
     say(f"   trace {decision['traceparent']}")
     for page in chain["pages"]:
         say(f"8. Page {page}")
+
+
+def _evaluated(chain: Mapping[str, Any]) -> None:
+    """Rules that held, questions that were asked, what failed; nothing where there was none of it."""
+    for error in chain["decision"].get("errors") or ():
+        say(f"   error ({error['kind']}): {error['where']}: {error['message']}")
+    if chain["rules"]:
+        table("   Rules that held", ("rule", "reason"), [(rule["id"], rule["reason"]) for rule in chain["rules"]])
+    if chain["questions"]:
+        asked = [
+            (
+                each["question"] or each["id"],
+                each["used"] + ("" if each["is_used"] else " (otherwise)"),
+                (each["by"] or "nobody") + (", from the cache" if each["is_cached"] else ""),
+                f"{each['confidence']:.2f}",
+                f"{each['cost_usd']:.6f}",
+            )
+            for each in chain["questions"]
+        ]
+        table("   Questions asked", ("question", "answer used", "answered by", "confidence", "cost US$"), asked)
 
 
 def _rows(item: Mapping[str, Any]) -> tuple[object, ...]:
@@ -56,7 +79,7 @@ def _execution(chain: Mapping[str, Any]) -> None:
         say(f"   {approval['verdict']} by {approval['by']} {approval['why']}".rstrip())
     say(f"6. Workflow {execution['workflow'] or 'none'}: {execution['outcome']}")
     if chain.get("resolution"):
-        say(f"   {chain['resolution']['verdict']}: {chain['resolution']['reason']}")
+        say(f"   {chain['resolution']['verdict']} by the mega-agent: {chain['resolution']['reason']}")
     if execution["steps"]:
         steps = [(step["name"], step["outcome"], step["detail"], step["key"]) for step in execution["steps"]]
         table("   Steps", ("step", "outcome", "detail", "idempotency key"), steps)

@@ -29,6 +29,19 @@ def resolutions(ledger: Ledger, agent: str | None, as_of: str) -> dict[str, dict
     return {entry["decision_id"]: entry for entry in ledger.list(RESOLUTION, agent=agent, as_of=as_of)}
 
 
+def superseded_decisions(ledger: Ledger, agent: str, as_of: str) -> list[dict[str, Any]]:
+    """The newest decisions of the day that gave way to another, each with the reason as `superseded_because`."""
+    gave_way = {identity: entry for identity, entry in resolutions(ledger, agent, as_of).items() if entry["verdict"] == SUPERSEDED}
+    if not gave_way:
+        return []
+    newest = newest_decisions(ledger, agent, as_of)
+    return [
+        {**decision, "superseded_because": gave_way[decision["decision_id"]]["reason"]}
+        for decision in newest
+        if decision["decision_id"] in gave_way
+    ]
+
+
 def standing_decisions(ledger: Ledger, agent: str, as_of: str) -> list[dict[str, Any]]:
     """The newest decisions of the day without those that gave way to another; one that is held needs a person's approval."""
     found, resolved = newest_decisions(ledger, agent, as_of), resolutions(ledger, agent, as_of)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eco_assets.day import resolutions
+from eco_assets.decision_words import policy_of, questions_told, rules_told
 from eco_assets.errors import NotFound
 from eco_assets.jorge.dispatch import execution_of
 from eco_assets.mcp.policies import load_policies
@@ -22,19 +23,22 @@ def explain(platform: Platform, decision_id: str) -> dict[str, Any]:
 
     Returns:
         `decision` (ledger record), `raw_rows` (by source and file: number, first row numbers, batch), `models` (version, MLflow run,
-        metric against baseline), `policy`, `resolution` (what it gave way to, if ever), `execution` (ledger record or how it stands),
-        `approval`, `pages`.
+        metric against baseline), `policy`, `rules` that held and `questions` that were asked (see `decision_words`), `resolution` (what it
+        gave way to, if ever), `execution` (ledger record or how it stands), `approval`, `pages`.
 
     Raises:
         NotFound: no such decision.
     """
     decision = platform.ledger.get("decision", decision_id)
+    decided_by = policy_of(platform.ledger, decision["policy"]["digest"])
     return {
         "decision": decision,
         "raw_rows": _raw_rows(platform, decision),
         "models": [_model(platform, model) for model in decision["models"]],
         "contributions": _contributions(platform, decision),
         "policy": _policy(decision),
+        "rules": rules_told(decided_by, decision),
+        "questions": questions_told(decided_by, decision),
         "resolution": resolutions(platform.ledger, decision["agent"], decision["as_of"]).get(decision["decision_id"]),
         "approval": _find(platform, "approval", decision["decision_id"]),
         "execution": execution_of(platform.ledger, decision),

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from notion_sync.decision_facts import evaluated
 from notion_sync.document import Block, BulletList, Code, Heading, Inline, Paragraph, Span, Table, bold, code
 from notion_sync.formatting import MISSING, brl, count, date_short, measured, percent
 from notion_sync.labels import Labels, coded, human, subject_words, term
@@ -72,6 +73,7 @@ def _facts(decision: Record, outcome: str, labels: Labels | None) -> list[Inline
         values = decision.get(name) or {}
         if values:
             facts.append((bold(title), *_listed([_pair(key, values[key], labels) for key in sorted(values)])))
+    facts += evaluated(decision, labels)
     guardrails = [shown_text(_guardrail(rule)) for rule in decision.get("guardrails") or []]
     if guardrails:
         facts.append((bold("Limites aplicados: "), "; ".join(guardrails)))

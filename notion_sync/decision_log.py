@@ -11,6 +11,7 @@ from datetime import date
 from notion_sync.decision_detail import about, action_words, anchor, details
 from notion_sync.document import Block, Callout, Divider, Document, Heading, Inline, Paragraph, Property, Table, code, link
 from notion_sync.formatting import MISSING, brl, count, date_long
+from notion_sync.gave_way import gave_way
 from notion_sync.labels import Labels, agent_name
 from notion_sync.records import Record, Rendered, awaiting, detailed, outcomes, policies, ranked, short_id, total_value
 from notion_sync.words import OUTCOMES
@@ -30,6 +31,7 @@ def decision_log(
     decisions: Sequence[Record],
     executions: Sequence[Record],
     *,
+    superseded: Sequence[Record] = (),
     ledger_head: str = "",
     labels: Labels | None = None,
 ) -> Rendered:
@@ -40,6 +42,7 @@ def decision_log(
         as_of: the business day.
         decisions: ledger records of what was decided that day.
         executions: ledger records of what was done about it.
+        superseded: ledger records of what gave way to another decision, with the reason as `superseded_because`.
         ledger_head: hash of the ledger's last entry, as the caller read it.
         labels: machine name → words, for this installation.
     """
@@ -51,6 +54,7 @@ def decision_log(
         state = outcomes(decisions, executions)
         for decision in detailed(decisions, executions):
             blocks += details(decision, state[str(decision["decision_id"])], labels)
+    blocks += gave_way(superseded, as_of, labels)
     blocks += [Divider(), Paragraph(("Registro de auditoria: ", code(ledger_head) if ledger_head else MISSING, "."))]
     properties: dict[str, Property] = {
         "tipo": "registro_de_decisoes",

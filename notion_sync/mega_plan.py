@@ -97,7 +97,7 @@ def _held(held: Sequence[Record], labels: Labels | None) -> Iterator[Block]:
         return
     yield Heading(2, "Aguardam sua escolha")
     yield Callout(f"{count(len(held), 'decisão disputa', 'decisões disputam')} com outra e o valor pede uma pessoa.", "warning")
-    yield BulletList(tuple((bold(_what(entry, labels)), f" – {_words(entry['reason'], labels)}") for entry in held))
+    yield BulletList(tuple((bold(_what(entry, labels)), f" – {reason_words(entry['reason'], labels)}") for entry in held))
     yield Paragraph("Aprove a que deve seguir, trocando NOME pelo seu nome; a outra cede:")
     yield Code("\n".join(f"eco approve {entry['decision_id']} --by NOME" for entry in held), "bash")
 
@@ -141,7 +141,7 @@ def _goal(position: int, found: Record, labels: Labels | None) -> Iterator[Block
     kind = "Acontecimento" if goal["kind"] == "event" else "Objetivo"
     yield Heading(2, f"{kind} {position}: {goal['title']}")
     if goal["why"]:
-        yield Paragraph(_words(goal["why"], labels))
+        yield Paragraph(reason_words(goal["why"], labels))
     if indicator:
         yield Paragraph((f"{indicator['label']}: ", bold(measure(indicator["value"], indicator["unit"])), "."))
     rows: list[tuple[Inline, ...]] = []
@@ -161,8 +161,8 @@ def _goal(position: int, found: Record, labels: Labels | None) -> Iterator[Block
     yield Paragraph(f"Tokens de modelos de linguagem: {number(spent)} de {number(total)}.")
 
 
-def _words(reason: str, labels: Labels | None) -> str:
-    """A reason with words in the place of `agent/point: action`."""
+def reason_words(reason: str, labels: Labels | None) -> str:
+    """Return a reason with words in the place of `agent/point: action`."""
 
     def named(found: re.Match[str]) -> str:
         agent, point, action = found.groups()
@@ -191,7 +191,7 @@ def _conflicts(superseded: Sequence[Record], labels: Labels | None) -> Iterator[
     rows: list[tuple[Inline, ...]] = []
     for entry in ranked[:LISTED]:
         worth = brl(entry["value_brl"] - entry["cost_brl"])
-        rows.append((_what(entry, labels), _words(entry["reason"], labels), worth, entry["decision_id"][:SHORT_ID]))
+        rows.append((_what(entry, labels), reason_words(entry["reason"], labels), worth, entry["decision_id"][:SHORT_ID]))
     yield Table(("O que não segue", "Por quê", "Valor líquido", "Código"), tuple(rows), right=frozenset({2}))
     if len(ranked) > LISTED:
         yield Paragraph(f"E mais {count(len(ranked) - LISTED, 'decisão', 'decisões')}; todas estão no registro de auditoria.")

@@ -39,7 +39,7 @@ class AgentDay:
 
     Attributes:
         agent: machine name; as_of: the business day.
-        decisions, executions: ledger records of that day.
+        decisions, executions: ledger records of that day; superseded: those that gave way, with `superseded_because`.
         models: `{name, version, primary_metric, value, baseline, trained_through}`; optional `is_higher_better`.
         kpis: key figures in the order shown; charts: what to draw, in order.
         checks: `{name, passed, detail}`.
@@ -59,6 +59,7 @@ class AgentDay:
     costs: Record = field(default_factory=dict)
     slo: Sequence[Record] = ()
     ledger_head: str = ""
+    superseded: Sequence[Record] = ()
 
 
 @dataclass(frozen=True)

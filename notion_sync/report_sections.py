@@ -26,7 +26,9 @@ from notion_sync.formatting import (
     plural,
     signed_percent,
 )
+from notion_sync.gave_way import gave_way
 from notion_sync.labels import Labels, agent_name, human
+from notion_sync.mega_plan import reason_words
 from notion_sync.privacy import shown_text
 from notion_sync.records import AgentDay, Kpi, Record, awaiting, outcomes, ranked, total_value
 from notion_sync.report_health import checks_section, cost_section, models_section, provenance, slo_section
@@ -79,6 +81,7 @@ def sections(day: AgentDay, pictures: Sequence[Image], labels: Labels | None) ->
     blocks += _kpis(day.kpis)
     blocks += _approvals(day, labels)
     blocks += _decisions(day, labels)
+    blocks += gave_way(day.superseded, day.as_of, labels)
     blocks += _executions(day, labels)
     if pictures:
         blocks += [Heading(2, "Gráficos"), *pictures]
@@ -126,6 +129,8 @@ def _approvals(day: AgentDay, labels: Labels | None) -> Iterator[Block]:
 def _pending_line(day: AgentDay, decision: Record, labels: Labels | None) -> Inline:
     words = f"{about(decision, labels)}: {action_words(decision, labels)}"
     reason = shown_text(str(decision.get("reason") or "")).strip()
+    if decision.get("held_because"):
+        reason = f"{reason} {reason_words(str(decision['held_because']), labels)}".strip()
     return (
         link(words, f"{_log(day)}#{anchor(decision)}"),
         f" – {brl(decision.get('value_brl'))}",

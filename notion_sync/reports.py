@@ -6,6 +6,7 @@ The parts of an agent's report are in `report_sections`; publishing is the works
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from datetime import date
 
@@ -14,6 +15,7 @@ from notion_sync.decision_log import decision_log, log_path
 from notion_sync.document import BulletList, Document, Heading, Image, Paragraph, Property, Table, bold, link
 from notion_sync.formatting import brl, count, date_long, joined, number
 from notion_sync.labels import Labels, agent_name
+from notion_sync.mega_plan import plan_path
 from notion_sync.records import AgentDay, AgentSummary, Kpi, Rendered, policies, status, summarise, total_value
 from notion_sync.report_sections import sections, summary_text
 
@@ -28,6 +30,8 @@ __all__ = [
     "report_path",
     "summarise",
 ]
+
+_PLAN = ": objetivos, quem faz o quê, conflitos e como terminaram, e o que vem pela frente."
 
 
 def report_path(agent: str, as_of: date) -> str:
@@ -61,8 +65,14 @@ def agent_report(day: AgentDay, labels: Labels | None = None) -> Rendered:
     return Rendered(report_path(day.agent, day.as_of), document, {name: draw(chart) for name, chart in names.items()})
 
 
-def daily_index(as_of: date, summaries: Sequence[AgentSummary]) -> Rendered:
-    """Return the day's first page: one line per agent, in the order given, with links to its report and its log."""
+def daily_index(as_of: date, summaries: Sequence[AgentSummary], *, is_planned: bool = False) -> Rendered:
+    """Return the day's first page: one line per agent, in the order given, with links to its report and its log.
+
+    Args:
+        as_of: the business day.
+        summaries: one an agent.
+        is_planned: whether the mega-agent planned the day, so that its page is there to be linked to.
+    """
     header = ("Agente", "Situação", "Decisões", "Valor esperado", "Concluídas", "Aguardam aprovação", "Falhas", "Registro")
     rows = tuple(
         (
@@ -88,7 +98,8 @@ def daily_index(as_of: date, summaries: Sequence[AgentSummary]) -> Rendered:
         "valor_esperado_brl": round(value, 2),
         "situacao": _overall(summaries),
     }
-    blocks = (_index_text(summaries, total, value), table, *_to_do(summaries))
+    plan = (Paragraph((link("Plano do dia do mega-agente", posixpath.basename(plan_path(as_of))), _PLAN)),) if is_planned else ()
+    blocks = (_index_text(summaries, total, value), table, *plan, *_to_do(summaries))
     return Rendered(f"relatorios/{as_of.isoformat()}/index.md", Document(f"Resumo do dia – {date_long(as_of)}", properties, blocks))
 
 

@@ -188,6 +188,7 @@ TERMS = {
     "reviews_90d": "Avaliações em 90 dias",
     "score": "Nota",
     "segment": "Segmento do público",
+    "seller_id": "Vendedor",
     "seller_state": "Estado do vendedor",
     "sensor": "Sensor",
     "small_share": "Empresas pequenas entre os contratos da origem",

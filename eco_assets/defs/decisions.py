@@ -16,6 +16,7 @@ from eco_assets.errors import PolicyError
 from eco_assets.jorge.agents import SAGAS
 from eco_assets.mcp.batch import Decided, decide_day, read_contexts
 from eco_assets.mcp.policies import Policy, load_policies
+from eco_assets.model_versions import model_versions
 from ml.families import FAMILIES
 from resources.platform import PlatformResource
 
@@ -50,7 +51,7 @@ def _decisions(policy: Policy) -> dg.AssetsDefinition:
     def decide(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
         engines, day = platform.get(), day_of(context)
         with measured(engines, context, policy.agent):
-            models = [(name, engines.registry.describe(name, day).version) for name in policy.models]
+            models = model_versions(engines, policy, day)
             contexts = read_contexts(engines.lake, policy, day, models, features)
             gateway = engines.gateway if policy.ask else None
             decided = decide_day(engines.ledger, policy, contexts, trace_of(context), gateway)
@@ -127,7 +128,8 @@ def _engine_metadata(decided: Decided) -> dict[str, int | float | dg.MetadataVal
 def _refuse_unknown_names(policy: Policy) -> None:
     """Raise `PolicyError` when a policy names a workflow or a model that does not exist, before anything is decided with it."""
     named = {action.workflow for action in policy.actions if action.workflow}
-    for kind, unknown, known in (("workflow", named - set(SAGAS), SAGAS), ("model", set(policy.models) - set(FAMILIES), FAMILIES)):
+    models = {*policy.models, *policy.inputs.optional_models}
+    for kind, unknown, known in (("workflow", named - set(SAGAS), SAGAS), ("model", models - set(FAMILIES), FAMILIES)):
         if unknown:
             raise PolicyError(f"policy {policy.name}: no {kind} {sorted(unknown)[0]!r}; the known ones are {', '.join(sorted(known))}")
 

@@ -15,6 +15,7 @@ from eco_assets.defs.tables import assets_read_by
 from eco_assets.mcp.batch import read_contexts
 from eco_assets.mcp.online import Published, differences, publish
 from eco_assets.mcp.policies import Policy, load_policies
+from eco_assets.model_versions import model_versions
 from resources.platform import PlatformResource
 
 CHECK = "parity"
@@ -45,7 +46,7 @@ def _online(policy: Policy) -> dg.AssetsDefinition:
     def serve(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
         engines, day = platform.get(), day_of(context)
         with measured(engines, context, policy.agent):
-            models = [(name, engines.registry.describe(name, day).version) for name in policy.models]
+            models = model_versions(engines, policy, day)
             store = open_online(engines.settings)
             done = publish(store, policy.name, day, read_contexts(engines.lake, policy, day, models, features))
             found = differences(store, policy.name, read_contexts(engines.lake, policy, day, models, features)) if done.is_served else []

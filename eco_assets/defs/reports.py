@@ -4,13 +4,13 @@ What a page says is in `notion_sync`, what goes into it in `eco_assets/briefing.
 """
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from eco_assets.briefing import agent_day, agent_records, labels
-from eco_assets.day import standing_decisions
+from eco_assets.day import standing_decisions, superseded_decisions
+from eco_assets.decision_words import told
 from eco_assets.defs.decisions import decision_key
 from eco_assets.defs.describe import common, day_of, path_metadata
 from eco_assets.defs.executions import execution_key
@@ -82,32 +82,33 @@ def _log(agent: str) -> dg.AssetsDefinition:
         from notion_sync.decision_log import decision_log
 
         engines, as_of = platform.get(), day_of(context)
-        decisions, executions = _records(engines, agent, as_of)
-        head = engines.ledger.last(agent=agent, as_of=as_of.isoformat())
-        return publish(engines, decision_log(agent, as_of, decisions, executions, ledger_head=head, labels=labels()))
+        day = as_of.isoformat()
+        decisions = told(engines.ledger, standing_decisions(engines.ledger, agent, day))
+        executions = engines.ledger.list("execution", agent=agent, as_of=day)
+        gave_way, head = superseded_decisions(engines.ledger, agent, day), engines.ledger.last(agent=agent, as_of=day)
+        page = decision_log(agent, as_of, decisions, executions, superseded=gave_way, ledger_head=head, labels=labels())
+        return publish(engines, page)
 
     return log
 
 
 @dg.asset(
     key=["reports", "grupo", "daily_index"],
-    deps=[key(agent) for agent in AGENTS for key in (report_key, log_key)],
+    deps=[key(agent) for agent in AGENTS for key in (report_key, log_key)],  # not the plan: a day without one has its first page
     partitions_def=DAILY,
     description="The day's first page: one line an agent, with links to its report.",
     **common("reports", "grupo", ["markdown", "notion"], ["notion_sync"]),
 )
 def daily_index(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """Publish the page that a reader opens first."""
+    from eco_assets.mcp.mega.standing import MEGA, PLAN
     from notion_sync.records import summarise
     from notion_sync.reports import daily_index as render
 
     engines, as_of = platform.get(), day_of(context)
-    return publish(engines, render(as_of, [summarise(agent_records(engines, agent, as_of)) for agent in AGENTS]))
-
-
-def _records(engines: Platform, agent: str, as_of: date) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    day = as_of.isoformat()
-    return standing_decisions(engines.ledger, agent, day), engines.ledger.list("execution", agent=agent, as_of=day)
+    is_planned = bool(engines.ledger.list(PLAN, agent=MEGA, as_of=as_of.isoformat()))
+    lines = [summarise(agent_records(engines, agent, as_of)) for agent in AGENTS]
+    return publish(engines, render(as_of, lines, is_planned=is_planned))
 
 
 def report_assets() -> Iterator[dg.AssetsDefinition]:

@@ -6,6 +6,7 @@ The engine stays pure; what is measured here (latency by phase, trace, caller) g
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from eco_assets.errors import EcoError, NotFound, RequestRefused
 from eco_assets.mcp import engine
 from eco_assets.mcp.engine import Context, Scalar, Spent
+from eco_assets.mcp.evaluation import evaluate
 from eco_assets.mcp.journal import Item, Journal, RequestKey, Result
 from eco_assets.mcp.live import PREDICTIONS, Scorers
 from eco_assets.mcp.online import Online
@@ -52,7 +54,7 @@ class Caller:
 
 @dataclass(slots=True)
 class _Clock:
-    """Milliseconds by phase, each since the phase before it."""
+    """Milliseconds by phase, each since the phase before it; a phase that comes twice counts both."""
 
     started: float = field(default_factory=time.perf_counter)
     last: float = 0.0
@@ -60,7 +62,8 @@ class _Clock:
 
     def phase(self, name: str) -> None:
         now = time.perf_counter()
-        self.phases[name] = round((now - (self.last or self.started)) * 1000, 3)
+        took = (now - (self.last or self.started)) * 1000
+        self.phases[name] = round(self.phases.get(name, 0.0) + took, 3)
         self.last = now
 
 
@@ -151,6 +154,9 @@ class Decider:
             return await self._item(ask, caller)
         except EcoError as error:
             return error
+        except Exception as error:
+            logging.getLogger(__name__).exception("%s about %s could not be prepared", ask.point, ask.subject)
+            return EcoError(f"{ask.point} about {ask.subject} could not be decided: {error!r}")
 
     async def _item(self, ask: Ask, caller: Caller) -> Item:
         clock = _Clock()
@@ -161,19 +167,21 @@ class Decider:
         if given:
             context = await self._scored(policy, context, given)
             clock.phase("model")
+        identity = engine.decision_id(policy, context)
         answers: Mapping[str, Answer] = {}
         if policy.ask:
-            answers = await self._answers(policy, context)
+            answers = await self._answers(policy, context, identity)
             clock.phase("provider")
         if policy.digest not in self._registered:
             await asyncio.to_thread(register, self.journal.ledger, policy, context.as_of)
             self._registered.add(policy.digest)
         trace_id = caller.trace_id or uuid.uuid4().hex
-        identity = engine.decision_id(policy, context)
+        evaluation = evaluate(context, policy, answers)  # here, as nobody else waits for it: what was spent comes in later
+        clock.phase("policy")
 
         def make(spent: Spent) -> dict[str, Any]:
             clock.phase("queue")
-            record = engine.decide(context, policy, spent, answers)
+            record = engine.conclude(context, policy, evaluation, spent, answers, identity)
             clock.phase("policy")
             record["source"], record["caller"] = caller.source, caller.key_id
             record["latency_ms"] = round((clock.last - clock.started) * 1000, 3)
@@ -212,8 +220,9 @@ class Decider:
         """With live scores by the models that read a feature which the request brings."""
         predictions, ages = dict(context.predictions), dict(context.age_hours)
         models = [await self.scorers.get(*model, context.as_of) for model in context.models if model[0] in PREDICTIONS]
-        known = {*(policy.reads("features") or ()), *policy.inputs.features, *(name for model in models for name in model.inputs)}
-        _refuse_unknown(policy, given, (known | (context.features.keys() - given.keys())) - predictions.keys())
+        known = policy.plan.readable.union(*(model.inputs for model in models))
+        if not given.keys() <= known or not given.keys().isdisjoint(predictions):
+            _refuse_unknown(policy, given, (known | (context.features.keys() - given.keys())) - predictions.keys())
         for model in models:
             if not given.keys().isdisjoint(model.inputs):
                 predictions[model.prediction], ages[model.prediction] = model.score(context.features), 0.0
@@ -228,10 +237,10 @@ class Decider:
                     with suppress(EcoError):
                         await self.scorers.get(model, version, edition.as_of)
 
-    async def _answers(self, policy: Policy, context: Context) -> Mapping[str, Answer]:
+    async def _answers(self, policy: Policy, context: Context, identity: str) -> Mapping[str, Answer]:
         """What models say to the policy's questions about this context; nobody is asked twice about what stands."""
-        asked = engine.questions(context, policy)
-        if not asked or self.gateway is None or self.journal.stands(engine.decision_id(policy, context)):
+        asked = engine.questions(context, policy, identity)
+        if not asked or self.gateway is None or self.journal.stands(identity):
             return {}
         found = await asyncio.gather(*(self.gateway.answer(question) for question in asked))
         return {question.id: answer for question, answer in zip(asked, found, strict=True)}

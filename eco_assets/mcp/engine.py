@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from eco_assets.errors import PolicyError
 from eco_assets.ledger import canonical
 from eco_assets.mcp.choice import NOTHING_SPENT, Choice, Spent, choose, draw_of, settle
@@ -25,6 +27,8 @@ from eco_assets.mcp.wording import EXPLORED, failure_reason, limits_sentence, re
 __all__ = ["Context", "Scalar", "Spent", "conclude", "decide", "decision_id", "pick", "questions"]
 
 Scalar = float | int | str | bool | None
+_PLAIN = frozenset({float, str, bool, type(None)})
+_ENCODE = msgspec.json.Encoder(order="deterministic").encode
 _PREDICATE = (Permitted("true", "sim"), Permitted("false", "não"))
 
 
@@ -50,13 +54,17 @@ class Context:
         """Make whole numbers floats."""
         for part in ("features", "predictions", "age_hours"):
             values = getattr(self, part)
-            if any(type(value) is int for value in values.values()):
+            if int in map(type, values.values()):
                 floats = {name: float(value) if type(value) is int else value for name, value in values.items()}
                 object.__setattr__(self, part, floats)
 
     def value(self, name: str) -> Scalar:
         """A feature or prediction by name; None where it is not known."""
-        return next((part[name] for part in (self.features, self.predictions, self.evidence) if part.get(name) is not None), None)
+        for part in (self.features, self.predictions, self.evidence):
+            value = part.get(name)
+            if value is not None:
+                return value
+        return None
 
     def digests(self) -> dict[str, str]:
         """Digests of the evidence, by name."""
@@ -93,12 +101,12 @@ def decision_id(policy: Policy, context: Context) -> str:
     if context.evidence:
         inputs["evidence"] = context.digests()
     if context.age_hours:
-        read, stale = policy.reads("age_hours"), stale_inputs(context, policy)
-        seen = {name: age for name, age in context.age_hours.items() if read is None or name in read}
+        ages, read, stale = context.age_hours, policy.plan.reads["age_hours"], stale_inputs(context, policy)
+        seen = ages if read is None else {name: ages[name] for name in read if name in ages}
         # Ages that change nothing leave the id of a batch, which knows no ages: online and batch decide once.
         inputs |= ({"ages": seen} if seen else {}) | ({"stale": sorted(stale)} if stale else {})
     try:
-        return hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
+        return hashlib.sha256(_spelled(inputs, context)).hexdigest()[:32]
     except (ValueError, TypeError) as error:
         named = [name for name, value in {**context.features, **context.predictions}.items() if not _is_plain(value)]
         raise PolicyError(
@@ -106,12 +114,24 @@ def decision_id(policy: Policy, context: Context) -> str:
         ) from error
 
 
+def _spelled(inputs: Mapping[str, Any], context: Context) -> bytes:
+    """`canonical` of what a decision follows from; by msgspec, in a fifth of the time, where both spell alike."""
+    for part in (context.features, context.predictions, context.age_hours):
+        for value in part.values():
+            has_exponent = isinstance(value, float) and value != 0 and not 1e-4 <= abs(value) < 1e16  # each writes these its own way
+            if has_exponent or value.__class__ not in _PLAIN:
+                return canonical(inputs).encode()
+    return _ENCODE(inputs)
+
+
 def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, bool | str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
-def questions(context: Context, policy: Policy) -> tuple[Question, ...]:
+def questions(context: Context, policy: Policy, identity: str | None = None) -> tuple[Question, ...]:
     """What must be asked about one subject: the ask rules whose `when` holds. Nothing is asked about one that cannot be decided.
+
+    `identity` is the decision's id where the caller knows it.
 
     Raises:
         PolicyError: as `decision_id`.
@@ -126,7 +146,7 @@ def questions(context: Context, policy: Policy) -> tuple[Question, ...]:
         scope.answer({})
     except Failed:  # `decide` records it
         return ()
-    identity = decision_id(policy, context)
+    identity = identity or decision_id(policy, context)
     return tuple(_question(ask, context, policy, identity) for ask in policy.ask if ask.id in scope.asked)
 
 

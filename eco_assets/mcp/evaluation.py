@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from eco_assets.mcp.expressions import FAILURES, Expression
+from eco_assets.mcp.cel_python import UNSURE
+from eco_assets.mcp.expressions import FAILURES
+from eco_assets.mcp.plan import ActionStep, Program
 from eco_assets.mcp.policies import Policy, described
-from eco_assets.mcp.policy_model import Action
 from eco_assets.mcp.questions import Answer
 
 if TYPE_CHECKING:
@@ -61,10 +62,10 @@ def evaluate(context: Context, policy: Policy, answers: Mapping[str, Answer]) ->
     if not errors:
         try:
             scope.answer(answers)
-            narrowed = narrow(policy, lambda number: scope.truth(("rules", number, "when")))
+            narrowed = narrow(policy, scope.holds)
             options = weigh(policy, narrowed, scope.weight)
-            confidence = scope.number(("confidence",))
-            return Evaluation(options, narrowed, clipped(confidence), scope.values["answers"])
+            confidence = scope.number(policy.plan.confidence)
+            return Evaluation(options, narrowed, clipped(confidence), scope.answers)
         except Failed as failed:
             errors = [{"kind": "expression", "where": failed.where, "message": failed.message}]
     return failed_evaluation(policy, scope, errors)
@@ -82,66 +83,98 @@ def failed_evaluation(policy: Policy, scope: Scope, errors: list[dict[str, Any]]
             pass
         return action.name == policy.default, 0.0, 0.0
 
-    return Evaluation(weigh(policy, Narrowed(), weight), Narrowed(), 0.0, scope.values["answers"], tuple(errors))
+    return Evaluation(weigh(policy, Narrowed(), weight), Narrowed(), 0.0, scope.answers, tuple(errors))
 
 
 class Scope:
-    """The names that one policy's expressions see for one subject. Every name that is read exists: what is not known is null."""
+    """What one policy's expressions give for one subject. Every name that is read exists: what is not known is null.
+
+    Python's functions of the plan answer where they can; CEL, whose names are copied for every subject, only where they cannot.
+    """
 
     def __init__(self, context: Context, policy: Policy, stale: frozenset[str]) -> None:
-        self._policy, self._expressions = policy, policy.expressions
-        self.values: dict[str, dict[str, Any]] = {
-            "features": _seen(policy.reads("features"), context.features, stale),
-            "predictions": _seen(policy.reads("predictions"), context.predictions, stale),
-            "params": dict(policy.params),
-            "age_hours": _seen(policy.reads("age_hours"), context.age_hours, frozenset()),
-            "answers": {ask.id: ask.otherwise for ask in policy.ask},
-        }
+        self._context, self._policy, self._stale, self._plan = context, policy, stale, policy.plan
+        self._known = self._plan.values((context.features, context.predictions, context.age_hours), stale)
+        self.answers: dict[str, str] = dict(self._plan.otherwise)
         self.asked: frozenset[str] = frozenset()
+        self._values: dict[str, dict[str, Any]] = {}
         self._cel: Any = None
 
     def answer(self, answers: Mapping[str, Answer]) -> None:
         """Put the answers in of the questions whose `when` holds; the others keep `otherwise`."""
-        asked = [(number, ask) for number, ask in enumerate(self._policy.ask) if self.truth(("ask", number, "when"))]
-        self.asked = frozenset(ask.id for _, ask in asked)
-        used = {ask.id: used_choice(ask, answers.get(ask.id)) for _, ask in asked}
-        if used:
-            self.values["answers"].update(used)
-            self._cel = None
+        if not self._plan.asks:
+            return
+        asked = [step for step in self._plan.asks if self.truth(step.when)]
+        self.asked = frozenset(step.ask.id for step in asked)
+        for step in asked:
+            self.answers[step.ask.id] = used = used_choice(step.ask, answers.get(step.ask.id))
+            if self._known is not None and step.place is not None:
+                self._known[step.place] = used
+        self._cel = None
 
-    def truth(self, loc: tuple[int | str, ...]) -> bool:
+    def truth(self, program: Program) -> bool:
         """A condition's value. Raises `Failed`."""
-        expression = self._expressions[loc]
-        value = self._run(expression, loc)
+        if self._known is not None and program.function is not None:
+            try:
+                return program.function(self._known)  # type: ignore[no-any-return]
+            except UNSURE:
+                pass
+        value = self._run(program)
         if not isinstance(value, bool):
-            raise Failed(described(self._policy, loc), f"{expression.source!r} gives {value!r}, must be true or false")
+            raise Failed(described(self._policy, program.loc), f"{program.expression.source!r} gives {value!r}, must be true or false")
         return value
 
-    def number(self, loc: tuple[int | str, ...]) -> float:
+    def number(self, program: Program) -> float:
         """A number's value. Raises `Failed`."""
-        expression = self._expressions[loc]
-        value = self._run(expression, loc)
+        if self._known is not None and program.function is not None:
+            try:
+                value = program.function(self._known)
+                if value - value == 0:  # finite
+                    return float(value)
+            except UNSURE:
+                pass
+        value = self._run(program)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise Failed(described(self._policy, loc), f"{expression.source!r} gives {value!r}, must be a finite number")
+            raise Failed(described(self._policy, program.loc), f"{program.expression.source!r} gives {value!r}, must be a finite number")
         return float(value)
+
+    def holds(self, number: int) -> bool:
+        """Whether a rule's `when` holds. Raises `Failed`."""
+        return self.truth(self._plan.rules[number].when)
 
     def weight(self, number: int) -> Weight:
         """Eligibility, value and cost of an action; the last two are 0 where it is not eligible. Raises `Failed`."""
-        if not self.truth(("actions", number, "eligible")):
+        step = self._plan.actions[number]
+        if not self.truth(step.eligible):
             return False, 0.0, 0.0
-        return True, self.number(("actions", number, "value_brl")), self.number(("actions", number, "cost_brl"))
+        return True, self.number(step.value_brl), self.number(step.cost_brl)
 
-    def _run(self, expression: Expression, loc: tuple[int | str, ...]) -> Any:
+    def _run(self, program: Program) -> Any:
+        expression = program.expression
         if self._cel is None:
             import cel
 
-            self._cel = cel.Context(variables=self.values)  # one a decision: building it costs more than running an expression
+            self._cel = cel.Context(variables=self._named())  # one a decision: building it costs more than running an expression
         try:
             return expression.run(self._cel)
         except FAILURES as error:
-            nulls = sorted(f"{root}.{name}" for root, name in expression.reads or () if self.values[root].get(name) is None)
+            known = self._named()
+            nulls = sorted(f"{root}.{name}" for root, name in expression.reads or () if known[root].get(name) is None)
             why = f"{', '.join(nulls)} is null" if nulls else str(error).split(". ")[0]
-            raise Failed(described(self._policy, loc), f"{why} in {expression.source!r}") from error
+            raise Failed(described(self._policy, program.loc), f"{why} in {expression.source!r}") from error
+
+    def _named(self) -> dict[str, dict[str, Any]]:
+        """All names that CEL sees."""
+        if not self._values:
+            reads, context = self._plan.reads, self._context
+            self._values = {
+                "features": _seen(reads["features"], context.features, self._stale),
+                "predictions": _seen(reads["predictions"], context.predictions, self._stale),
+                "params": dict(self._policy.params),
+                "age_hours": _seen(reads["age_hours"], context.age_hours, frozenset()),
+                "answers": self.answers,
+            }
+        return self._values
 
 
 def narrow(policy: Policy, holds: Callable[[int], bool]) -> Narrowed:
@@ -150,38 +183,40 @@ def narrow(policy: Policy, holds: Callable[[int], bool]) -> Narrowed:
     barred: dict[str, str] = {}
     settled, approve = None, frozenset[str]()
     everything = False
-    for number, rule in enumerate(policy.rules):
+    for number, rule in enumerate(policy.plan.rules):
         if not holds(number):
             continue
         path.append(rule.id)
-        then = rule.then
-        everything = everything or then.approve is True
-        approve |= frozenset() if then.approve is True else frozenset(then.approve)
-        kept = {then.action} if then.action else set(then.only)
-        for action in policy.actions:
-            if action.name != policy.default and (action.name in then.exclude or (kept and action.name not in kept)):
-                barred.setdefault(action.name, rule.id)
-        if then.action:
-            settled = then.action
+        if rule.approve is True:
+            everything = True
+        else:
+            approve |= rule.approve
+        for name in rule.bars:
+            barred.setdefault(name, rule.id)
+        if rule.settles:
+            settled = rule.settles
             break
     return Narrowed(tuple(path), barred, settled, True if everything else approve)
 
 
 def weigh(policy: Policy, narrowed: Narrowed, weight: Callable[[int], Weight]) -> tuple[dict[str, Any], ...]:
     """Every action as an option; `weight` is asked only for those that the rules permit."""
-    return tuple(_option(action, narrowed.barred.get(action.name), number, weight) for number, action in enumerate(policy.actions))
+    options = []
+    for number, action in enumerate(policy.plan.actions):
+        barred_by = narrowed.barred.get(action.name)
+        options.append(option_of(action, barred_by, *((False, 0.0, 0.0) if barred_by else weight(number))))
+    return tuple(options)
 
 
-def _option(action: Action, barred_by: str | None, number: int, weight: Callable[[int], Weight]) -> dict[str, Any]:
-    is_eligible, value, cost = (False, 0.0, 0.0) if barred_by else weight(number)
-    why = f"fora da regra {barred_by}" if barred_by else ("elegível" if is_eligible else f"não elegível: {action.eligible}")
+def option_of(action: ActionStep, barred_by: str | None, is_eligible: bool, value: float, cost: float) -> dict[str, Any]:
+    """One action, weighed, as the record has it."""
     return {
         "action": action.name,
         "is_eligible": is_eligible,
         "value_brl": round(value, 2),
         "cost_brl": round(cost, 2),
         "workflow": action.workflow,
-        "why": why,
+        "why": f"fora da regra {barred_by}" if barred_by else ("elegível" if is_eligible else action.not_eligible),
     }
 
 
@@ -195,23 +230,21 @@ def used_choice(ask: Any, answer: Answer | None) -> str:
 
 def stale_inputs(context: Context, policy: Policy) -> frozenset[str]:
     """Inputs whose known age is above their limit."""
-    if not context.age_hours:
+    ages, plan = context.age_hours, policy.plan
+    if not ages or max(ages.values()) <= plan.least_max_age_hours:
         return frozenset()
-    declared, common = policy.inputs.features, policy.inputs.max_age_hours
-    limits = {name: (declared[name].max_age_hours if name in declared else None) or common for name in context.age_hours}
-    return frozenset(name for name, age in context.age_hours.items() if (limit := limits[name]) is not None and age > limit)
+    limit_of, common = plan.max_age_hours.get, plan.common_max_age_hours
+    return frozenset(name for name, age in ages.items() if age > limit_of(name, common))
 
 
 def input_errors(context: Context, policy: Policy, stale: frozenset[str]) -> list[dict[str, Any]]:
     """What of the required inputs is missing or too old."""
     found: list[dict[str, Any]] = []
-    for name, declared in policy.inputs.features.items():
-        if not declared.required:
-            continue
+    for name in policy.plan.required:
         if context.value(name) is None:
             found.append({"kind": "missing", "where": name, "message": f"{name} is missing"})
         elif name in stale:
-            limit = declared.max_age_hours or policy.inputs.max_age_hours
+            limit = policy.plan.max_age_hours[name]
             age = context.age_hours[name]
             message = f"{name} is {age:.1f} h old, at most {limit:g} h is allowed"
             found.append({"kind": "stale", "where": name, "message": message, "age_hours": age, "max_age_hours": limit})

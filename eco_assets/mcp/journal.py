@@ -212,7 +212,7 @@ class Journal:
             return error
         except (ValueError, TypeError) as error:
             return LedgerError(f"decision {item.id} cannot be written: {error}")
-        except Exception as error:  # noqa: BLE001 -- whatever is wrong with one item must touch neither the others nor the thread
+        except Exception as error:  # whatever is wrong with one item must touch neither the others nor the thread
             logging.getLogger(__name__).exception("decision %s could not be made", item.id)
             return EcoError(f"decision {item.id} could not be made: {error!r}")
         tail.insert(Entry("decision", item.id, item.agent, item.as_of, {}), body)

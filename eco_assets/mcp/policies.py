@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import yaml
@@ -17,6 +17,7 @@ from pydantic import PrivateAttr, ValidationError
 from eco_assets.errors import PolicyError
 from eco_assets.ledger import canonical
 from eco_assets.mcp.expressions import SCOPE, Expression, Read, compile_expression
+from eco_assets.mcp.plan import Plan, plan_of
 from eco_assets.mcp.policy_lines import Loc, line_of
 from eco_assets.mcp.policy_model import Action, Ask, Content, Rule
 
@@ -34,7 +35,7 @@ class Policy(Content):
     _expressions: dict[Loc, Expression] = PrivateAttr(default_factory=dict)
     _reads: dict[str, tuple[str, ...] | None] = PrivateAttr(default_factory=dict)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the canonical content: comments, spelling of YAML and inline tests do not count."""
         return self._digest
@@ -52,6 +53,11 @@ class Policy(Content):
     def reads(self, root: str) -> tuple[str, ...] | None:
         """Names that expressions read of `features`, `predictions`, `age_hours`, ...; None where some expression reads it as a whole."""
         return self._reads[root]
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Its expressions, rules and actions as the row engine runs them; guardrails and exploration are not in it."""
+        return plan_of(self)
 
     def action(self, name: str) -> Action:
         """The action of that name, which exists."""

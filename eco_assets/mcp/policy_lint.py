@@ -5,6 +5,7 @@ A finding names file, line and part. `error` means that some decision would fail
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from eco_assets.mcp.policy_columns import Columns, static_columns
 from eco_assets.mcp.policy_lines import Loc, line_of
 
 DAILY_H = 24.0  # marts are built once a day: a shorter limit would be passed before the next build
+_PREDICTIONS = re.compile(r"\bpredictions\.(\w+)", re.IGNORECASE)
 _ARITHMETIC = ("+", "-", "*", "/", "%")
 _OWN = ("action", "value_brl", "cost_brl", "workflow", "is_eligible", "why")  # what a reason may name besides inputs
 _FUNCTIONS = ("size", "contains", "startsWith", "endsWith", "matches", "double", "int", "string", "exists", "all", "map", "filter")
@@ -60,7 +62,7 @@ def _finding(policy: Policy, file: str, loc: Loc, message: str, level: Literal["
 
 
 def _all(policy: Policy, columns: Columns) -> Iterator[Raw]:
-    for check in (_names, _reasons, _types, _reach, _ties, _unused, _ages, _answers, _limits, _tests):
+    for check in (_names, _models, _reasons, _types, _reach, _ties, _unused, _ages, _answers, _limits, _tests):
         yield from check(policy, columns)
 
 
@@ -84,6 +86,23 @@ def _names(policy: Policy, columns: Columns) -> Iterator[Raw]:
     for name in policy.inputs.features:
         if columns.names is not None and name not in columns.names:
             yield ("inputs", "features", name), f"the query gives no column {name!r}", "error"
+
+
+def _models(policy: Policy, columns: Columns) -> Iterator[Raw]:
+    """A record names the versions of the models that `inputs` names: no less than the query reads, and no more."""
+    from ml.families import FAMILIES
+
+    read = {table.lower() for table in _PREDICTIONS.findall(policy.query)}
+    named: list[tuple[Loc, str]] = [(("inputs", "models"), name) for name in policy.models]
+    named += [(("inputs", "optional_models", name), name) for name in policy.inputs.optional_models]
+    for loc, name in named:
+        if name not in FAMILIES:
+            yield loc, f"there is no model {name!r}; the known ones are {', '.join(sorted(FAMILIES))}", "error"
+        elif FAMILIES[name].table not in read:
+            yield loc, f"the query reads no predictions of {name}", "error"
+    tables = {FAMILIES[name].table for _, name in named if name in FAMILIES}
+    for table in sorted(read - tables):
+        yield ("query",), f"reads predictions.{table}, whose model is in neither models nor optional_models", "error"
 
 
 def _misread(root: str, name: str, columns: Columns) -> str:

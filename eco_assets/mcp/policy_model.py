@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -28,6 +28,15 @@ class Inputs(Strict):
     max_age_hours: float | None = Field(default=None, gt=0)
     features: dict[str, Input] = Field(default={}, description="features and predictions by name")
     models: tuple[str, ...] = Field(default=(), description="models whose champions make the predictions")
+    optional_models: dict[str, Annotated[int, Field(gt=0)]] = Field(
+        default={}, description="models that it can do without, each with the days for which a prediction is read (1: the day's own)"
+    )
+
+    @model_validator(mode="after")
+    def _needed_or_optional(self) -> Inputs:
+        if both := sorted(set(self.models) & set(self.optional_models)):
+            raise ValueError(f"{both[0]} is in models and in optional_models; a model is needed or it is not")
+        return self
 
 
 class Limits(Strict):

@@ -5,12 +5,14 @@ Subjects on whom something fails, or about whom something must be asked, are lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from eco_assets.mcp.cel_sql import Sql, Type, Untranslatable, literal, need, translate
-from eco_assets.mcp.evaluation import Evaluation, Narrowed, clipped, input_errors, narrow, stale_inputs, weigh
+from eco_assets.mcp.evaluation import Evaluation, Narrowed, clipped, input_errors, narrow, option_of, stale_inputs
 from eco_assets.mcp.expressions import Read
 from eco_assets.mcp.policies import Policy
 
@@ -70,8 +72,21 @@ def evaluate_many(contexts: Sequence[Context], policy: Policy) -> list[Evaluatio
     Raises:
         Untranslatable: the policy or the values have no exact SQL.
     """
-    batch, table = batch_of(contexts, policy)
-    return _assembled(contexts, policy, batch.run(table))
+    with _uncollected():
+        batch, table = batch_of(contexts, policy)
+        return _assembled(contexts, policy, batch.run(table))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without searches for cycles: there are none in what is made here, and looking for them among so many objects is 40 % of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def batch_of(contexts: Sequence[Context], policy: Policy) -> tuple[Batch, Any]:
@@ -97,7 +112,11 @@ def _array(part: Sequence[Mapping[str, Any]], root: str, name: str) -> Any:
     import pyarrow as pa
 
     try:
-        array = pa.array([known.get(name) for known in part])
+        values = list(map(itemgetter(name), part))
+    except KeyError:  # not everybody has it
+        values = [known.get(name) for known in part]
+    try:
+        array = pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:  # values of more than one type
         raise Untranslatable(f"{root}.{name}: {error}") from error
     if str(array.type) == "null":
@@ -108,22 +127,17 @@ def _array(part: Sequence[Mapping[str, Any]], root: str, name: str) -> Any:
 
 
 def _assembled(contexts: Sequence[Context], policy: Policy, found: Mapping[str, Any]) -> list[Evaluation | None]:
-    seen = {ask.id: ask.otherwise for ask in policy.ask}
+    seen = dict(policy.plan.otherwise)
     conditions = [[found[f"{part}{n}"].tolist() for n in range(len(getattr(policy, part)))] for part in ("rules", "ask")]
     rules, asks = (list(zip(*columns, strict=True)) or [()] * len(contexts) for columns in conditions)
     weights = [list(zip(*(found[f"{part}{n}"].tolist() for part in "evc"), strict=True)) for n in range(len(policy.actions))]
-    narrowed: dict[tuple[int, ...], Narrowed] = {}
+    left = _Left(policy)
     evaluations: list[Evaluation | None] = []
     for context, held, asked, confidence, *weighed in zip(contexts, rules, asks, found["confidence"].tolist(), *weights, strict=True):
-        if any(asked) or FAILED in held or not _is_finite(confidence) or not _has_inputs(context, policy):
-            evaluations.append(None)
-            continue
-        if held not in narrowed:
-            narrowed[held] = narrow(policy, partial(_holds, held))
-        left = narrowed[held]
-        evaluations.append(
-            Evaluation(_options(policy, left, weighed), left, clipped(confidence), seen) if _is_whole(policy, left, weighed) else None
-        )
+        options = None
+        if not any(asked) and _is_finite(confidence) and FAILED not in held and _has_inputs(context, policy):
+            options = left.options(held, weighed)
+        evaluations.append(None if options is None else Evaluation(options, left.narrowed(held), clipped(confidence), seen))
     return evaluations
 
 
@@ -133,25 +147,43 @@ def _has_inputs(context: Context, policy: Policy) -> bool:
     return not stale and not input_errors(context, policy, stale)
 
 
-def _is_whole(policy: Policy, narrowed: Narrowed, weighed: Sequence[tuple[int, float, float]]) -> bool:
-    """No expression failed of an action that the rules permit."""
-    return all(
-        action.name in narrowed.barred or code == 0 or (code == 1 and _is_finite(value) and _is_finite(cost))
-        for action, (code, value, cost) in zip(policy.actions, weighed, strict=True)
-    )
+class _Left:
+    """What rules leave of a policy's actions, by which of them held: many subjects share it, so it is worked out once for each."""
 
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._narrowed: dict[tuple[int, ...], Narrowed] = {}
+        self._barred: dict[tuple[int, ...], list[dict[str, Any] | None]] = {}
+        self._not_eligible = [option_of(action, None, False, 0.0, 0.0) for action in policy.plan.actions]
 
-def _options(policy: Policy, narrowed: Narrowed, weighed: Sequence[tuple[int, float, float]]) -> tuple[dict[str, Any], ...]:
-    return weigh(policy, narrowed, partial(_weight, weighed))
+    def narrowed(self, held: tuple[int, ...]) -> Narrowed:
+        """What the rules leave."""
+        found = self._narrowed.get(held)
+        if found is None:
+            found = self._narrowed[held] = narrow(self._policy, lambda number: held[number] == 1)
+            by = [found.barred.get(action.name) for action in self._policy.plan.actions]
+            self._barred[held] = [
+                option_of(action, rule, False, 0.0, 0.0) if rule else None
+                for action, rule in zip(self._policy.plan.actions, by, strict=True)
+            ]
+        return found
 
-
-def _holds(held: Sequence[int], number: int) -> bool:
-    return held[number] == 1
-
-
-def _weight(weighed: Sequence[Any], number: int) -> tuple[bool, float, float]:
-    code, value, cost = weighed[number]
-    return (True, value, cost) if code == 1 else (False, 0.0, 0.0)
+    def options(self, held: tuple[int, ...], weighed: Sequence[tuple[int, float, float]]) -> tuple[dict[str, Any], ...] | None:
+        """One subject's options; None where an expression failed of an action that the rules permit."""
+        self.narrowed(held)
+        found: list[dict[str, Any]] = []
+        for action, barred, not_eligible, (code, value, cost) in zip(
+            self._policy.plan.actions, self._barred[held], self._not_eligible, weighed, strict=True
+        ):
+            if barred is not None:
+                found.append(barred)
+            elif code == 0:
+                found.append(not_eligible)
+            elif code == 1 and _is_finite(value) and _is_finite(cost):
+                found.append(option_of(action, None, True, value, cost))
+            else:
+                return None
+        return tuple(found)
 
 
 def _is_finite(value: float) -> bool:

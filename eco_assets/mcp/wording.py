@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eco_assets.mcp.policies import Policy
-from eco_assets.mcp.policy_model import Action
+from eco_assets.mcp.policy_model import Action, Rule
+
+_BRAZILIAN = str.maketrans(".,", ",.")
 
 
 class _Number(float):
     def __format__(self, spec: str) -> str:
-        return super().__format__(spec).translate(str.maketrans(".,", ",."))
+        return super().__format__(spec).translate(_BRAZILIAN)
 
 
 class _Unknown:
@@ -33,6 +35,13 @@ def shown(value: Any) -> Any:
     return _Number(value) if isinstance(value, float) else value
 
 
+class _Shown(dict[str, Any]):
+    """Values, each `shown` when a text names it."""
+
+    def __getitem__(self, name: str) -> Any:
+        return shown(super().__getitem__(name))
+
+
 def filled(text: str, known: Mapping[str, Any]) -> str:
     """The text with its `{name:format}` parts filled in.
 
@@ -40,7 +49,7 @@ def filled(text: str, known: Mapping[str, Any]) -> str:
         ValueError: it names what is not known, or a format does not fit a value; says which.
     """
     try:
-        return text.format_map({name: shown(value) for name, value in known.items()})
+        return text.format_map(_Shown(known))
     except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{text!r} cannot be filled in: {error!r}") from error
 
@@ -54,7 +63,15 @@ def reason_of(policy: Policy, action: Action, path: Sequence[str], settled: bool
     rules = [rule for rule in policy.rules if rule.id in path and rule.reason]
     if settled and rules and rules[-1].then.action == action.name:
         return " ".join(filled(rule.reason, known) for rule in (rules[-1], *rules[:-1]))
-    return " ".join([filled(action.reason, known), *(filled(rule.reason, known) for rule in rules if not rule.then.action)])
+    told = (rule for rule in rules if not rule.then.action and _concerns(rule, action))
+    return " ".join([filled(action.reason, known), *(filled(rule.reason, known) for rule in told)])
+
+
+def _concerns(rule: Rule, action: Action) -> bool:
+    """Whether a rule says anything about an action: one that only asks a person does where that action would be carried out by one."""
+    if rule.then.only or rule.then.exclude:
+        return True
+    return action.workflow is not None and (rule.then.approve is True or action.name in rule.then.approve)
 
 
 def failure_reason(errors: Sequence[Mapping[str, Any]], action: Action) -> str:

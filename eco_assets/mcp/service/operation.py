@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
+import random
 import re
 import time
 import uuid
@@ -119,11 +121,12 @@ class Doorman:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        self._drawn = random.Random(os.urandom(32)).getrandbits  # names of requests are no secrets: one system call a worker  # noqa: S311
 
     async def answer(self, operation: Operation, scope: Scope, receive: Receive, path: Mapping[str, str]) -> Reply:
         """The answer to a request for an operation; never raises but when the worker is told to stop."""
         started = time.perf_counter()
-        instance = uuid.uuid4().hex
+        instance = uuid.UUID(int=self._drawn(128), version=4).hex
         try:
             reply = await self._answered(operation, scope, receive, path, instance)
         except Problem as problem:

@@ -1,12 +1,9 @@
-"""What the tools' server lets a client read: policies, contracts, reports, decisions; and prompts, in Portuguese.
-
-`search` is an exact search over the folder of pages: every word must stand in the page. Full-text search comes with the knowledge base.
-"""
+"""What the tools' server lets a client read: policies, contracts, reports, decisions; and prompts, in Portuguese."""
 
 from __future__ import annotations
 
 import json
-import unicodedata
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +16,8 @@ from eco_assets.errors import EcoError, NotFound, RequestRefused
 if TYPE_CHECKING:
     from eco_assets.mcp.service.state import Service
     from eco_assets.mcp.service.tools import EcoServer
+    from eco_assets.settings import Settings
 
-SNIPPET = 240  # characters around the first word found
 YAML, JSON, MARKDOWN = "application/yaml", "application/json", "text/markdown"
 
 
@@ -98,27 +95,15 @@ def add_prompts(server: EcoServer) -> None:
         ]
 
 
-def search(folder: Path, text: str, limit: int) -> list[dict[str, Any]]:
-    """Pages that hold every word of `text`, the ones that hold them most often first, with a snippet.
+def search(
+    settings: Settings, text: str, limit: int, agent: str | None, kind: str | None, since: str | None, until: str | None
+) -> list[dict[str, Any]]:
+    """Pages of the knowledge folder, see `notion_sync.search`. Raises `RequestRefused`."""
+    from notion_sync.search import Filters
+    from notion_sync.search import search as find
 
-    Raises:
-        RequestRefused: there is no word to look for.
-    """
-    words = _plain(text).split()
-    if not words:
-        raise RequestRefused("say at least one word to look for")
-    found: list[tuple[int, str, dict[str, Any]]] = []
-    for page in sorted(folder.rglob("*.md")) if folder.is_dir() else []:
-        raw = page.read_text(encoding="utf-8", errors="replace")
-        content = _plain(raw)
-        counts = [content.count(word) for word in words]
-        if all(counts):
-            at = max(0, content.find(words[0]) - SNIPPET // 2)
-            path = page.relative_to(folder).as_posix()
-            title = next((line.lstrip("# ").strip() for line in raw.splitlines() if line.startswith("#")), page.stem)
-            snippet = " ".join(raw[at : at + SNIPPET].split())
-            found.append((-sum(counts), path, {"path": path, "title": title, "hits": sum(counts), "snippet": snippet}))
-    return [one for _, _, one in sorted(found, key=lambda item: item[:2])[: max(1, min(limit, 100))]]
+    first, last = (date.fromisoformat(day_of(day)) if day else None for day in (since, until))
+    return [asdict(hit) for hit in find(settings, text, Filters(agent, kind, first, last), limit=limit)]
 
 
 def day_of(text: str) -> str:
@@ -132,11 +117,6 @@ def day_of(text: str) -> str:
 def plain(value: Any) -> Any:
     """As JSON can hold it: days and paths become text."""
     return json.loads(json.dumps(value, default=str))
-
-
-def _plain(text: str) -> str:
-    """Lower case without accents, one character for one where the alphabet allows it."""
-    return "".join(unicodedata.normalize("NFD", letter)[0] for letter in text.lower())
 
 
 def _told(call: Any) -> str:

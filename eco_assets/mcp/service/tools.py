@@ -169,10 +169,21 @@ def _deciding(server: EcoServer, service: Service) -> None:
 
 def _knowing(server: EcoServer, service: Service) -> None:
     @server.tool(title="Procurar no conhecimento", annotations=READ, structured_output=True)
-    async def search_knowledge(text: str, limit: int = 10) -> Listing:
-        """Procura nas páginas (relatórios, decisões, catálogo, modelos) os trechos que têm todas as palavras, sem acento nem maiúsculas."""
+    async def search_knowledge(
+        text: str, limit: int = 10, agent: str | None = None, kind: str | None = None, since: str | None = None, until: str | None = None
+    ) -> Listing:
+        """Procura nas páginas (relatórios, decisões, catálogo, modelos, planos), em qualquer flexão das palavras; as melhores primeiro.
+
+        Args:
+            text: palavras, "uma frase", o começo de uma palavra (campan*), -palavra que não deve aparecer.
+            limit: no máximo tantas páginas, até 100.
+            agent: só páginas deste agente.
+            kind: só páginas deste tipo, ou cujo tipo começa assim (relatorio, registro, cartao, conjunto).
+            since: primeiro dia (AAAA-MM-DD).
+            until: último dia (AAAA-MM-DD).
+        """
         allowed("read")
-        return Listing(items=await _slowly(service, pages.search, service.settings.knowledge, text, limit))
+        return Listing(items=await _slowly(service, pages.search, service.settings, text, limit, agent, kind, since, until))
 
     @server.tool(title="Listar ativos", annotations=READ, structured_output=True)
     async def list_assets(prefix: str = "") -> Listing:

@@ -97,6 +97,23 @@ def test_what_is_wrong_is_found_and_placed(tmp_path: Path, old: str, new: str, w
     assert 0 < match[0].line <= len(text)
 
 
+READ = ("SELECT 1 AS subject", "SELECT 1 AS subject FROM predictions.varejo_repeat_purchase")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        ("models: [nobody]", "there is no model 'nobody'"),
+        ("optional_models: {agencia_media_anomaly: 1}", "the query reads no predictions of agencia_media_anomaly"),
+        ("max_age_hours: 48", "reads predictions.varejo_repeat_purchase, whose model is in neither"),
+        ("optional_models: {varejo_repeat_purchase: 7}", ""),
+    ],
+)
+def test_a_policy_names_the_models_whose_predictions_it_reads(tmp_path: Path, inputs: str, says: str) -> None:
+    findings = found(tmp_path, READ, ("default: wait\n", f"default: wait\ninputs: {{{inputs}}}\n"))
+    assert any(says in each.message for each in findings) if says else not findings, [str(each) for each in findings]
+
+
 def test_two_actions_that_always_tie_are_named(tmp_path: Path) -> None:
     twin = '  - {name: twin, label: T, value_brl: "predictions.p_x * 100.0", cost_brl: "params.small_cost", reason: r}\n  - name: wait'
     assert [each.where for each in found(tmp_path, ("  - name: wait", twin))] == ["action twin: value_brl"]

@@ -16,6 +16,7 @@ from eco_assets.mcp.mega import newest_plan, plan, plan_day
 from eco_assets.mcp.mega.goals import load_templates
 from eco_assets.mcp.mega.models import Plan, problems
 from eco_assets.mcp.mega.planner import split
+from eco_assets.mcp.policies import load_policies
 from eco_assets.platform import Platform
 from eco_assets.settings import Settings
 
@@ -64,6 +65,21 @@ def test_a_day_is_planned_resolved_and_recorded_once(house: Platform) -> None:
     assert (again, more, house.ledger.head()) == (made, 0, head)
     assert [each["subject"] for each in standing_decisions(house.ledger, "industrial", DAY)] == ["pump"]
     assert "varejo/replenishment" in made.missing
+
+
+def test_a_suppliers_outage_reaches_its_open_orders(house: Platform) -> None:
+    made = [
+        decision("varejo.seller_watch.suspender_vendedor", "s1", 900.0, 100.0, needs=True),
+        decision("varejo.delivery_recovery.apressar_pedido", "o1", 30.0, 6.0, seller_id="s1"),
+        decision("varejo.delivery_recovery.apressar_pedido", "o2", 30.0, 6.0, seller_id="s2"),
+    ]
+    house.ledger.append(entry(each) for each in made)
+    planned, _ = plan_day(house, AS_OF)
+    event = next(goal for goal in planned.goals if goal.goal.id == "falha_de_fornecedor")
+    orders = next(result for result in event.tasks if result.task.point == "delivery_recovery")
+    assert orders.proposal is not None
+    assert [each.subject for each in orders.proposal.decisions] == ["o1"]
+    assert "m.seller_id" in load_policies()["varejo/delivery_recovery"].query, "the feature that the filter reads"
 
 
 def test_every_sub_task_is_answered_or_says_why_and_keeps_its_budget(house: Platform) -> None:
