@@ -31,7 +31,7 @@ def test_all_kinds_of_rules_are_used(twin_findings: list[Finding]) -> None:
 
 def test_every_table_is_watched_for_volume_and_distribution() -> None:
     delivered = [contract for contract in load_contracts() if contract.server == "files"]
-    assert len(delivered) == 24
+    assert len(delivered) == 25
     for contract in delivered:
         assert {"volume", "distribution"} <= set(checks_of(contract)), contract.table
 

@@ -6,7 +6,7 @@ WITH calls AS (
 ),
 
 media AS (
-  SELECT exchange_id, avg(cpc) AS cpc_week
+  SELECT exchange_id, round(avg(cpc), 6) AS cpc_week
   FROM {{ ref('feat_agencia__exchange_hours') }}
   WHERE hour_start >= {{ as_of() }} - 6 AND hour_start < {{ end_of_day() }}
   GROUP BY 1
@@ -35,13 +35,13 @@ SELECT
   segment,
   channel,
   customers,
-  CAST(coalesce(customers / sum(customers) OVER channel, 1.0 / count(*) OVER channel) AS DOUBLE) AS channel_share,
-  CAST(base_rate AS DOUBLE) AS base_rate,
-  CAST(gain_brl AS DOUBLE) AS gain_brl,
-  CAST(gain_error_brl AS DOUBLE) AS gain_error_brl,
-  CAST(sum(gain_brl * customers) OVER channel / sum(customers) OVER channel AS DOUBLE) AS channel_gain_brl,
+  CAST(round(coalesce(customers / sum(customers) OVER channel, 1.0 / count(*) OVER channel), 6) AS DOUBLE) AS channel_share,
+  CAST(round(base_rate, 6) AS DOUBLE) AS base_rate,
+  CAST(round(gain_brl, 6) AS DOUBLE) AS gain_brl,
+  CAST(round(gain_error_brl, 6) AS DOUBLE) AS gain_error_brl,
+  CAST(round(sum(gain_brl * customers) OVER channel / sum(customers) OVER channel, 6) AS DOUBLE) AS channel_gain_brl,
   CAST(cpc_week AS DOUBLE) AS cpc_week,
-  CAST(avg(cpc_week) OVER channel AS DOUBLE) AS channel_cpc_week,
+  CAST(round(avg(cpc_week) OVER channel, 6) AS DOUBLE) AS channel_cpc_week,
   {{ is_review_day('budget_reallocation', 'audience_id') }} AS is_review_day
 FROM lines
 WINDOW channel AS (PARTITION BY channel)

@@ -16,13 +16,13 @@ SELECT
   k.exchange_id,
   count(*) AS hours_24h,
   CAST(date_diff('hour', max(k.hour_start), {{ end_of_day() }}) AS BIGINT) AS hours_since_reading,
-  CAST(arg_max(k.cpc, k.hour_start) AS DOUBLE) AS cpc_last,
-  CAST(avg(k.cpc) AS DOUBLE) AS cpc_24h,
-  CAST(max(k.cpc) AS DOUBLE) AS cpc_max_24h,
-  CAST(any_value(u.cpc) AS DOUBLE) AS cpc_usual,
-  CAST(avg(k.cpc) / any_value(u.cpc) AS DOUBLE) AS cpc_ratio,
-  CAST((max(k.cpc) - any_value(u.cpc)) / nullif(any_value(u.spread), 0) AS DOUBLE) AS spike_sigma,
-  CAST(avg(CAST(k.cpc > u.high AS INTEGER)) AS DOUBLE) AS high_share_24h
+  round(CAST(arg_max(k.cpc, k.hour_start) AS DOUBLE), 6) AS cpc_last,
+  round(CAST(avg(k.cpc) AS DOUBLE), 6) AS cpc_24h,
+  round(CAST(max(k.cpc) AS DOUBLE), 6) AS cpc_max_24h,
+  round(CAST(any_value(u.cpc) AS DOUBLE), 6) AS cpc_usual,
+  round(CAST(avg(k.cpc) / any_value(u.cpc) AS DOUBLE), 6) AS cpc_ratio,
+  round(CAST((max(k.cpc) - any_value(u.cpc)) / nullif(any_value(u.spread), 0) AS DOUBLE), 6) AS spike_sigma,
+  round(CAST(avg(CAST(k.cpc > u.high AS INTEGER)) AS DOUBLE), 6) AS high_share_24h
 FROM known k
 JOIN usual u USING (exchange_id)
 WHERE k.is_recent

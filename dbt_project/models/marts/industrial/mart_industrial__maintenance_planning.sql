@@ -26,18 +26,18 @@ SELECT
   machine_id,
   any_value(machine_kind) AS machine_kind,
   count(*) AS windows_7d,
-  CAST(count(window_start) * any_value(CASE machine_kind WHEN 'pump' THEN 30 ELSE 21600 END) / 3600.0 AS DOUBLE) AS hours_observed_7d,
+  round(CAST(count(window_start) * any_value(CASE machine_kind WHEN 'pump' THEN 30 ELSE 21600 END) / 3600.0 AS DOUBLE), 6) AS hours_observed_7d,
   count(DISTINCT CAST(window_start AS DATE)) AS days_observed_7d,
   CAST(date_diff('hour', max(window_start), {{ end_of_day() }}) AS BIGINT) AS hours_since_reading,
-  CAST(avg(CAST(is_odd AS INTEGER)) AS DOUBLE) AS odd_share_7d,
+  round(CAST(avg(CAST(is_odd AS INTEGER)) AS DOUBLE), 6) AS odd_share_7d,
   -- The later half of the week's windows less the earlier half: above 0 it gets worse.
   CAST(
     coalesce(avg(CAST(is_odd AS INTEGER)) FILTER (WHERE position * 2 > windows), 0)
     - coalesce(avg(CAST(is_odd AS INTEGER)) FILTER (WHERE position * 2 <= windows), 0) AS DOUBLE
   ) AS odd_trend,
-  CAST(coalesce(avg(vibration_sigma) FILTER (WHERE position > windows - 5), 0) AS DOUBLE) AS vibration_sigma,
-  CAST(arg_max(temperature, window_start) AS DOUBLE) AS temperature_last,
-  CAST(coalesce(avg(temperature) FILTER (WHERE position * 2 > windows) - avg(temperature) FILTER (WHERE position * 2 <= windows), 0) AS DOUBLE)
+  round(CAST(coalesce(avg(vibration_sigma) FILTER (WHERE position > windows - 5), 0) AS DOUBLE), 6) AS vibration_sigma,
+  round(CAST(arg_max(temperature, window_start) AS DOUBLE), 6) AS temperature_last,
+  round(CAST(coalesce(avg(temperature) FILTER (WHERE position * 2 > windows) - avg(temperature) FILTER (WHERE position * 2 <= windows), 0) AS DOUBLE), 6)
     AS temperature_change_7d
 FROM windows
 GROUP BY machine_id

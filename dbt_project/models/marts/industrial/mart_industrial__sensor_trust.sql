@@ -46,12 +46,12 @@ SELECT
   machine_kind,
   sensor,
   CAST(windows AS BIGINT) AS windows_24h,
-  CAST(value_last AS DOUBLE) AS value_last,
-  CAST(least(1.0, greatest(0, slots - windows + thin) / slots) AS DOUBLE) AS missing_share,
-  CAST(coalesce(stuck_share, 0) AS DOUBLE) AS stuck_share,
-  CAST(coalesce(implausible_share, 0) AS DOUBLE) AS implausible_share,
-  CAST(coalesce(noise_ratio, 1) AS DOUBLE) AS noise_ratio,
-  CAST(coalesce(drift_sigma, 0) AS DOUBLE) AS drift_sigma,
+  round(CAST(value_last AS DOUBLE), 6) AS value_last,
+  round(CAST(least(1.0, greatest(0, slots - windows + thin) / slots) AS DOUBLE), 6) AS missing_share,
+  round(CAST(coalesce(stuck_share, 0) AS DOUBLE), 6) AS stuck_share,
+  round(CAST(coalesce(implausible_share, 0) AS DOUBLE), 6) AS implausible_share,
+  round(CAST(coalesce(noise_ratio, 1) AS DOUBLE), 6) AS noise_ratio,
+  round(CAST(coalesce(drift_sigma, 0) AS DOUBLE), 6) AS drift_sigma,
   -- When the others moved too, it is the machine that changed.
   CAST(sum(CAST(abs(coalesce(drift_sigma, 0)) > 4 AS INTEGER)) OVER (PARTITION BY machine_id) - CAST(abs(coalesce(drift_sigma, 0)) > 4 AS INTEGER) AS BIGINT)
     AS others_drifting,

@@ -42,17 +42,17 @@ SELECT
   s.seller_state,
   CAST(s.orders_90d AS BIGINT) AS orders_90d,
   CAST(s.orders_28d AS BIGINT) AS orders_28d,
-  CAST(s.revenue_28d AS DOUBLE) AS revenue_28d_brl,
+  round(CAST(s.revenue_28d AS DOUBLE), 6) AS revenue_28d_brl,
   CAST(s.promises_90d AS BIGINT) AS promises_90d,
   CAST(s.reviews_90d AS BIGINT) AS reviews_90d,
   -- Each rate is shrunk to that of all sellers by ten orders.
-  CAST((s.late_90d + 10 * m.late_rate) / (s.promises_90d + 10) AS DOUBLE) AS late_rate_90d,
-  CAST((s.bad_90d + 10 * m.bad_rate) / (s.reviews_90d + 10) AS DOUBLE) AS bad_rate_90d,
-  CAST((s.canceled_90d + 10 * m.canceled_rate) / (s.orders_90d + 10) AS DOUBLE) AS canceled_rate_90d,
-  CAST(m.late_rate AS DOUBLE) AS market_late_rate,
-  CAST(m.bad_rate AS DOUBLE) AS market_bad_rate,
-  CAST(m.canceled_rate AS DOUBLE) AS market_canceled_rate,
-  CAST(coalesce(s.handling_days, 0) AS DOUBLE) AS handling_days_90d,
+  round(CAST((s.late_90d + 10 * m.late_rate) / (s.promises_90d + 10) AS DOUBLE), 6) AS late_rate_90d,
+  round(CAST((s.bad_90d + 10 * m.bad_rate) / (s.reviews_90d + 10) AS DOUBLE), 6) AS bad_rate_90d,
+  round(CAST((s.canceled_90d + 10 * m.canceled_rate) / (s.orders_90d + 10) AS DOUBLE), 6) AS canceled_rate_90d,
+  round(CAST(m.late_rate AS DOUBLE), 6) AS market_late_rate,
+  round(CAST(m.bad_rate AS DOUBLE), 6) AS market_bad_rate,
+  round(CAST(m.canceled_rate AS DOUBLE), 6) AS market_canceled_rate,
+  round(CAST(coalesce(s.handling_days, 0) AS DOUBLE), 6) AS handling_days_90d,
   {{ is_review_day('seller_watch', 's.seller_id') }} AS is_review_day
 FROM sellers s
 CROSS JOIN market m
