@@ -10,7 +10,8 @@ from datetime import date
 from typing import Any
 
 from notion_sync.decision_facts import evaluated
-from notion_sync.document import Block, BulletList, Code, Heading, Inline, Paragraph, Span, Table, bold, code
+from notion_sync.documents.inline import Inline, Span, bold, code
+from notion_sync.documents.tree import Block, BulletList, Code, Heading, Paragraph, Table
 from notion_sync.formatting import MISSING, brl, count, date_short, measured, percent
 from notion_sync.labels import Labels, coded, human, subject_words, term
 from notion_sync.privacy import HIDDEN, is_free_text, shown_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from notion_sync.document import Inline, Span, bold, code
+from notion_sync.documents.inline import Inline, Span, bold, code
 from notion_sync.formatting import number, percent
 from notion_sync.labels import Labels, human, humanised, term
 from notion_sync.mega_plan import reason_words

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from notion_sync.decision_detail import about, action_words, anchor, details
-from notion_sync.document import Block, Callout, Divider, Document, Heading, Inline, Paragraph, Property, Table, code, link
+from notion_sync.documents.inline import Inline, code, link
+from notion_sync.documents.tree import Block, Callout, Divider, Document, Heading, Paragraph, Property, Table
 from notion_sync.formatting import MISSING, brl, count, date_long
 from notion_sync.gave_way import gave_way
 from notion_sync.labels import Labels, agent_name

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from notion_sync.decision_detail import about, action_words
-from notion_sync.document import Block, Heading, Inline, Paragraph, Table, link
+from notion_sync.documents.inline import Inline, link
+from notion_sync.documents.tree import Block, Heading, Paragraph, Table
 from notion_sync.formatting import brl, count
 from notion_sync.labels import Labels
 from notion_sync.mega_plan import plan_path, reason_words

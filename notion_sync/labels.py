@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from notion_sync.document import Inline, code
+from notion_sync.documents.inline import Inline, code
 from notion_sync.privacy import shown_text
 from notion_sync.words import AGENTS, SUBJECTS, TERMS, VALUES
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from notion_sync.document import Block, BulletList, Callout, Code, Document, Heading, Inline, Paragraph, Property, Table, bold
+from notion_sync.documents.inline import Inline, bold
+from notion_sync.documents.tree import Block, BulletList, Callout, Code, Document, Heading, Paragraph, Property, Table
 from notion_sync.formatting import MISSING, brl, count, date_long, date_short, measure, number
 from notion_sync.labels import Labels, agent_name, human, subject_words
 from notion_sync.privacy import shown_text

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from notion_sync.document import Block, Callout, Document, Heading, Inline, Paragraph, Property, Table, bold, code
+from notion_sync.documents.inline import Inline, bold, code
+from notion_sync.documents.tree import Block, Callout, Document, Heading, Paragraph, Property, Table
 from notion_sync.formatting import date_long, measured, number
 from notion_sync.labels import METRICS, agent_name, coded, term
 from notion_sync.privacy import shown_text

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from notion_sync.charts import Chart
-from notion_sync.document import Document
+from notion_sync.documents.tree import Document
 from notion_sync.formatting import Number, is_missing
 
 Record = Mapping[str, Any]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from notion_sync.document import Block, BulletList, Callout, Divider, Heading, Inline, Paragraph, Table, bold, code
+from notion_sync.documents.inline import Inline, bold, code
+from notion_sync.documents.tree import Block, BulletList, Callout, Divider, Heading, Paragraph, Table
 from notion_sync.formatting import (
     MISSING,
     brl,

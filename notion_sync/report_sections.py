@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from notion_sync.decision_detail import about, action_words, anchor, approval_command
 from notion_sync.decision_log import log_path
-from notion_sync.document import Block, BulletList, Callout, Code, Heading, Image, Inline, Paragraph, Table, bold, link
+from notion_sync.documents.inline import Inline, bold, link
+from notion_sync.documents.tree import Block, BulletList, Callout, Code, Heading, Image, Paragraph, Table
 from notion_sync.formatting import (
     MISSING,
     brl,

@@ -12,7 +12,8 @@ from datetime import date
 
 from notion_sync.charts import draw
 from notion_sync.decision_log import decision_log, log_path
-from notion_sync.document import BulletList, Document, Heading, Image, Paragraph, Property, Table, bold, link
+from notion_sync.documents.inline import bold, link
+from notion_sync.documents.tree import BulletList, Document, Heading, Image, Paragraph, Property, Table
 from notion_sync.formatting import brl, count, date_long, joined, number
 from notion_sync.labels import Labels, agent_name
 from notion_sync.mega_plan import plan_path

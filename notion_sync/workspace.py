@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 
 from eco_assets.errors import ConfigError, PermanentError
-from notion_sync.document import Document
-from notion_sync.markdown import IMAGE_FOLDER, to_markdown
+from notion_sync.documents.markdown_writer import IMAGE_FOLDER, to_markdown
+from notion_sync.documents.tree import Document
 
 STATE_FILE = ".eco-publicado.json"
 _LOCK_FILE = ".eco-publicado.lock"

@@ -12,7 +12,8 @@ from eco_assets.catalog import words
 from eco_assets.catalog.datasets import ColumnFact, Dataset, Load
 from eco_assets.catalog.rules import RuleFact
 from eco_assets.lineage.columns import ROWS
-from notion_sync.document import Block, BulletList, Callout, Document, Heading, Inline, Paragraph, Property, Span, Table, bold, code, link
+from notion_sync.documents.inline import Inline, Span, bold, code, link
+from notion_sync.documents.tree import Block, BulletList, Callout, Document, Heading, Paragraph, Property, Table
 from notion_sync.formatting import MISSING, count, duration, measured, number
 from notion_sync.labels import agent_name
 from notion_sync.privacy import shown_text

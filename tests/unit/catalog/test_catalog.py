@@ -25,7 +25,7 @@ from eco_assets.lineage.graph import Lineage, Node
 from eco_assets.lineage.project import PROJECT
 from eco_assets.platform import Platform
 from eco_assets.settings import Settings
-from notion_sync.markdown import to_markdown
+from notion_sync.documents.markdown_writer import to_markdown
 
 LOADED = ("varejo.order_reviews", "varejo.orders", "varejo.order_items", "varejo.products", "varejo.customers", "varejo.sample_manifest")
 REVIEWS = next(contract for contract in load_contracts() if contract.table == "varejo.order_reviews")

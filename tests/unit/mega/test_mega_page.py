@@ -12,7 +12,7 @@ from eco_assets.mcp.mega import plan_day
 from eco_assets.mcp.policies import load_policies
 from eco_assets.platform import Platform
 from eco_assets.settings import Settings
-from notion_sync.markdown import to_markdown
+from notion_sync.documents.markdown_writer import to_markdown
 from notion_sync.mega_plan import POINTS, plan_page, plan_path
 
 

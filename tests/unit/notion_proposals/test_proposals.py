@@ -13,7 +13,7 @@ import pytest
 from eco_assets.errors import EcoError
 from notion_sync.documents.canonical import canonical
 from notion_sync.documents.markdown_reader import read_markdown
-from notion_sync.markdown import to_markdown
+from notion_sync.documents.markdown_writer import to_markdown
 from notion_sync.proposal_templates import FOLDER, load_template, load_templates, template_for
 from notion_sync.proposals import customer_text, proposal, proposal_path
 

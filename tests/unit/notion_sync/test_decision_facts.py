@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from records_factory import decision
 
+from notion_sync.documents.markdown_writer import to_markdown
 from notion_sync.formatting import NBSP
-from notion_sync.markdown import to_markdown
 from notion_sync.reports import AgentDay, Rendered, agent_report, daily_index, decision_log
 
 DAY = date(2018, 5, 31)

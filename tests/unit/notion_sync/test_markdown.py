@@ -6,24 +6,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from notion_sync.document import (
-    BulletList,
-    Callout,
-    Code,
-    Divider,
-    Document,
-    Heading,
-    Image,
-    Inline,
-    Paragraph,
-    Span,
-    Table,
-    bold,
-    code,
-    link,
-    plain,
-)
-from notion_sync.markdown import to_markdown
+from notion_sync.documents.inline import Inline, Span, bold, code, link, plain
+from notion_sync.documents.markdown_writer import to_markdown
+from notion_sync.documents.tree import BulletList, Callout, Code, Divider, Document, Heading, Image, Paragraph, Table
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

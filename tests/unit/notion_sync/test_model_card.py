@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from notion_sync.markdown import to_markdown
+from notion_sync.documents.markdown_writer import to_markdown
 from notion_sync.model_card import ModelFacts, model_card
 
 VERSIONS = (

@@ -9,9 +9,9 @@ from records_factory import decision, execution
 
 from notion_sync.charts import BarChart
 from notion_sync.decision_detail import feature_value
+from notion_sync.documents.markdown_writer import to_markdown
 from notion_sync.formatting import NBSP
 from notion_sync.labels import human, subject_words
-from notion_sync.markdown import to_markdown
 from notion_sync.privacy import shown_text
 from notion_sync.reports import AgentDay, Kpi, Rendered, agent_report, daily_index, decision_log, summarise
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eco_assets.errors import ConfigError, PermanentError
-from notion_sync.document import Document, Paragraph
+from notion_sync.documents.tree import Document, Paragraph
 from notion_sync.workspace import STATE_FILE, FolderWorkspace
 
 PAGE = "relatorios/2018-05-31/varejo.md"
