@@ -8,11 +8,12 @@ On SQLite, writers queue on a lock file; on Postgres they do not, and a commit t
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from datetime import date, datetime
 from functools import cache, partial
 from importlib.util import find_spec
@@ -43,6 +44,7 @@ class Lake:
         self.catalog = catalog
         self._wait_s = wait_s
         self._instances = _Instances()
+        self._made: set[Path] = set()  # catalogue files known to be whole
 
     def data(self, catalogue: str) -> Path:
         """Folder of a catalogue's Parquet files."""
@@ -50,9 +52,15 @@ class Lake:
 
     def exists(self, catalogue: str) -> bool:
         """Whether anything was ever committed to a catalogue."""
-        if self.catalog is None:
-            return (self.root / f"{catalogue}.ducklake").exists()
-        return self.data(catalogue).exists()
+        if self.catalog is not None:
+            return self.data(catalogue).exists()
+        file = self.root / f"{catalogue}.ducklake"
+        if file in self._made:
+            return file.exists()
+        if file.exists() and _is_made(file):
+            self._made.add(file)
+            return True
+        return False
 
     def attach(self, catalogue: str, *, read_only: bool = False) -> str:
         """The ATTACH statement of a catalogue."""
@@ -244,6 +252,15 @@ def _creating(catalog: str) -> Iterator[None]:
             yield
     except psycopg.Error as error:
         raise duckdb.IOException(f"the catalogue's database does not answer ({type(error).__name__})") from None
+
+
+def _is_made(file: Path) -> bool:
+    """Whether a catalogue's tables are in its file: a kill in the first attach leaves a file without them, which the next writer completes."""
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as db:
+        try:
+            return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'ducklake_snapshot'").fetchone() is not None
+        except sqlite3.DatabaseError:
+            return True  # DuckDB says what is wrong with it
 
 
 def _identity(lake: Lake, attached: set[str]) -> tuple[int, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -267,3 +268,16 @@ def test_a_lake_whose_maker_was_killed_while_making_it_can_be_used(lake: Lake) -
             threading.Event().wait(delay)
 
     assert lake.replace_day("predictions.other", DAY, rows(1.0)) == 1
+
+
+def test_a_catalogue_that_a_kill_left_without_tables_is_no_catalogue_yet(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    with closing(sqlite3.connect(lake.root / "raw.ducklake")) as db:
+        db.execute("PRAGMA journal_mode=WAL")  # what DuckLake's attach has written when the power goes
+
+    assert not lake.exists("raw")
+    with pytest.raises(NotFound, match="no catalogue"), lake.raw():
+        pass
+    lake.commit(lambda db: db.execute("CREATE SCHEMA s; CREATE TABLE s.t AS SELECT 1 AS a"), catalogue="raw")
+    with lake.raw() as db:
+        assert db.execute("SELECT a FROM s.t").fetchall() == [(1,)]
