@@ -255,7 +255,7 @@ def _creating(catalog: str) -> Iterator[None]:
 
 
 def _is_made(file: Path) -> bool:
-    """Whether a catalogue's tables are in its file: a kill in the first attach leaves a file without them, which the next writer completes."""
+    """Whether a catalogue's tables are in its file: a kill in the first attach leaves one without; the next writer completes it."""
     with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as db:
         try:
             return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'ducklake_snapshot'").fetchone() is not None
