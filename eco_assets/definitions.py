@@ -28,7 +28,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.finops import finops_assets
     from eco_assets.defs.jobs import jobs
     from eco_assets.defs.language import review_language
-    from eco_assets.defs.maintenance import compact_lake, compaction_schedule
+    from eco_assets.defs.maintenance import compact_lake, maintenance_schedules, purge_job
     from eco_assets.defs.mega import mega_job, plan_after_failure
     from eco_assets.defs.mega import plan as mega_plan
     from eco_assets.defs.models import model_assets
@@ -39,40 +39,46 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.schedules import schedules
     from eco_assets.defs.slo import slo_assets
     from eco_assets.defs.stream import arrival_jobs, stream_sources
+    from eco_assets.defs.whole_graph import with_whole_graph_rules
     from eco_assets.settings import Settings
     from resources.dbt import DbtResource
     from resources.platform import PlatformResource
     from sensors.arrivals import arrivals_sensors
     from sensors.decision_changes import decision_sensors
     from sensors.drift import drift_retrain
+    from sensors.incidents import incidents
     from sensors.model_reviews import model_reviews
 
     settings = Settings.from_env()
     reading_jobs, reading_schedules = connection_jobs(settings)
     return dg.Definitions(
         assets=[
-            *aurion_assets(),
-            *stream_sources(),
-            *connection_assets(settings),
-            *phd_assets(),
-            *model_assets(),
-            *decision_assets(),
-            mega_plan,
-            *execution_assets(),
-            *finops_assets(),
-            *slo_assets(),
-            *report_assets(),
-            *feature_assets(),
-            *online_assets(),
-            *evaluation_assets(),
-            review_language,
-            *export_assets(),
-            catalog,
+            *with_whole_graph_rules(
+                (
+                    *aurion_assets(),
+                    *stream_sources(),
+                    *connection_assets(settings),
+                    *phd_assets(),
+                    *model_assets(),
+                    *decision_assets(),
+                    mega_plan,
+                    *execution_assets(),
+                    *finops_assets(),
+                    *slo_assets(),
+                    *report_assets(),
+                    *feature_assets(),
+                    *online_assets(),
+                    *evaluation_assets(),
+                    review_language,
+                    *export_assets(),
+                    catalog,
+                )
+            )
         ],
         asset_checks=[*mart_checks(), *quality_checks(), *connection_checks(settings)],
-        jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), mega_job(), compact_lake],
-        schedules=[*schedules(), *reading_schedules, compaction_schedule()],
-        sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors(), plan_after_failure(), model_reviews, drift_retrain],
+        jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), mega_job(), compact_lake, purge_job],
+        schedules=[*schedules(), *reading_schedules, *maintenance_schedules()],
+        sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors(), plan_after_failure(), model_reviews, drift_retrain, incidents],
         resources={"platform": PlatformResource(), "dbt": DbtResource(), **(resources or {})},
         executor=dg.in_process_executor,  # of runs that sensors and people ask for; a process a step took 32 s for two assets
     )

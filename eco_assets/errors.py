@@ -113,3 +113,17 @@ class Overloaded(TransientError):
 
 class DeadlineExceeded(TransientError):
     """A decision was not recorded in the time that its request gave; nothing was recorded."""
+
+
+def is_transient(error: BaseException | None) -> bool:
+    """Whether the same call may go through later, judged by the innermost error of the tree, or a connection that broke.
+
+    Dagster and libraries wrap what was raised, so causes are looked through. What nobody knows is not tried again.
+    """
+    verdict = False
+    while error is not None:
+        if isinstance(error, PermanentError):
+            return False
+        verdict = verdict or isinstance(error, (TransientError, ConnectionError, TimeoutError))
+        error = error.__cause__ or error.__context__
+    return verdict

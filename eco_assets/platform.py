@@ -25,6 +25,7 @@ from eco_assets.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     from eco_assets.jorge.engine import Engine
+    from eco_assets.jorge.world import World
     from eco_assets.mcp.gateway import Gateway
     from ml.language.embeddings import Encoder
     from ml.tracking import Registry
@@ -96,14 +97,19 @@ class Platform:
         """The dbt project's folder."""
         return PROJECT_ROOT / "dbt_project"
 
+    @cached_property
+    def world(self) -> World:
+        """The doors through which steps and alerts act on the outside."""
+        from eco_assets.jorge.world import World
+
+        return World(self.settings.outbox, self.settings.jorge_db.with_name("bookings.db"))
+
     def engine(self) -> AbstractContextManager[Engine]:
         """Open the durable engine with every workflow registered."""
         from eco_assets.jorge.agents import SAGAS
         from eco_assets.jorge.engine import open_engine
-        from eco_assets.jorge.world import World
 
-        world = World(self.settings.outbox, self.settings.jorge_db.with_name("bookings.db"))
-        return open_engine(self.settings.jorge_db, SAGAS, world, pause_s=self.settings.steps_slow_ms / 1000)
+        return open_engine(self.settings.jorge_db, SAGAS, self.world, pause_s=self.settings.steps_slow_ms / 1000)
 
     def ingest(self, domain: str, contracts: list[Contract] | None = None) -> list[Landed]:
         """Land and load the sources of a domain; returns what became of each."""

@@ -124,7 +124,7 @@ def run_job(
             run_config=quiet,
             raise_on_error=False,
             run_id=run_id,
-            tags={"traceparent": f"00-{run_id.replace('-', '')}-{run_id.replace('-', '')[:16]}-01"},
+            tags={"traceparent": f"00-{run_id.replace('-', '')}-{run_id.replace('-', '')[:16]}-01", "dagster/max_retries": "0"},
         )
     mark.unlink(missing_ok=True)
     return Outcome(result.run_id, result.success, time.perf_counter() - started, watch.seconds, watch.problems)

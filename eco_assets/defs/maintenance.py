@@ -1,7 +1,11 @@
-"""Housekeeping that no asset stands for: the lake is compacted once a week."""
+"""Housekeeping that no asset stands for: once a week the lake is compacted and the noise of old runs is forgotten."""
+
+from collections.abc import Iterator
 
 import dagster as dg
+from pydantic import Field
 
+from eco_assets.defs.purge import purge_events
 from resources.platform import PlatformResource
 
 ZONE = "America/Sao_Paulo"
@@ -25,12 +29,43 @@ def compact_lake() -> None:
     compact()
 
 
-def compaction_schedule() -> dg.ScheduleDefinition:
-    """Mondays at 04:00, after the weekly job."""
-    return dg.ScheduleDefinition(
+class Purge(dg.Config):
+    """What the purge leaves."""
+
+    keep_days: float = Field(default=30.0, ge=1.0, description="Runs that ended longer ago lose their log lines and captured output.")
+
+
+@dg.op(description="Forget log lines, step details and captured output of old runs; what lineage and audit need stays.")
+def purge(context: dg.OpExecutionContext, config: Purge) -> None:
+    """Purge and say what was deleted."""
+    done = purge_events(context.instance, config.keep_days)
+    context.log.info("%d runs, %d events and %d files of output deleted", done.runs, done.events, done.files)
+
+
+@dg.job(
+    name="purge_events",
+    executor_def=dg.in_process_executor,
+    tags={"agent": "grupo"},
+    description="Keeps Dagster's event log from growing without end.",
+)
+def purge_job() -> None:
+    """One step."""
+    purge()
+
+
+def maintenance_schedules() -> Iterator[dg.ScheduleDefinition]:
+    """Mondays at 04:00 and 04:30, after the weekly job."""
+    yield dg.ScheduleDefinition(
         name="compaction",
         job=compact_lake,
         cron_schedule="0 4 * * 1",
         execution_timezone=ZONE,
         description="Compacts the lake, Mondays at 04:00, after the weekly job.",
+    )
+    yield dg.ScheduleDefinition(
+        name="event_purge",
+        job=purge_job,
+        cron_schedule="30 4 * * 1",
+        execution_timezone=ZONE,
+        description="Forgets the noise of runs that ended more than 30 days ago, Mondays at 04:30.",
     )

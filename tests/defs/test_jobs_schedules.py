@@ -23,7 +23,7 @@ from eco_assets.settings import AGENTS
 from resources.platform import PlatformResource
 
 ACTING = {"executions", "finops", "slo", "reports"}
-NAME_ASSETS = {"model_reviews", "drift_retrain"}  # their runs have no job of ours
+NAME_ASSETS = {"model_reviews", "drift_retrain", "incidents"}  # they start no job of ours
 MONDAY = datetime(2026, 11, 23, 5, 0, tzinfo=ZoneInfo("America/Sao_Paulo"))
 
 
@@ -52,7 +52,7 @@ def layers(keys: set[dg.AssetKey]) -> set[str]:
 def test_every_job_loads_in_one_process_and_by_day_unless_it_is_no_days_work(repository: dg.RepositoryDefinition) -> None:
     named = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     one_each = {name(agent) for agent in AGENTS for name in (agent_job, execution_job)}
-    undated = {"compact_lake", "catalog", "arrivals_industrial"}
+    undated = {"compact_lake", "purge_events", "catalog", "arrivals_industrial"}
     assert {job.name for job in named} == {MAIN, "decide", WEEKLY, "train", "evaluate", "export", MEGA} | one_each | undated
     for job in named:
         assert job.description, job.name
@@ -121,7 +121,7 @@ def test_the_weekly_job_decides_nothing(repository: dg.RepositoryDefinition) -> 
 def test_every_schedule_resolves_to_its_job(repository: dg.RepositoryDefinition) -> None:
     jobs = {schedule.name: schedule.job_name for schedule in repository.schedule_defs}
     models = {"daily_retrain": "train", "weekly_eval": "evaluate"}
-    assert jobs == {"daily": "decide", "weekly": WEEKLY, "compaction": "compact_lake"} | models
+    assert jobs == {"daily": "decide", "weekly": WEEKLY, "compaction": "compact_lake", "event_purge": "purge_events"} | models
     for schedule in repository.schedule_defs:
         assert repository.has_job(schedule.job_name)
         assert schedule.execution_timezone == "America/Sao_Paulo"
