@@ -34,6 +34,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.models import model_assets
     from eco_assets.defs.online import online_assets
     from eco_assets.defs.phd import phd_assets
+    from eco_assets.defs.proposals import proposal_assets
     from eco_assets.defs.quality import quality_checks
     from eco_assets.defs.reports import report_assets
     from eco_assets.defs.schedules import schedules
@@ -66,19 +67,29 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
                     *finops_assets(),
                     *slo_assets(),
                     *report_assets(),
+                    *proposal_assets(),
                     *feature_assets(),
                     *online_assets(),
                     *evaluation_assets(),
                     review_language,
                     *export_assets(),
                     catalog,
-                )
+                ),
+                settings.source_url,
             )
         ],
         asset_checks=[*mart_checks(), *quality_checks(), *connection_checks(settings)],
         jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), mega_job(), compact_lake, purge_job],
         schedules=[*schedules(), *reading_schedules, *maintenance_schedules()],
-        sensors=[*decision_sensors(), *arrivals_sensors(), *catalog_sensors(), plan_after_failure(), model_reviews, drift_retrain, incidents],
+        sensors=[
+            *decision_sensors(),
+            *arrivals_sensors(),
+            *catalog_sensors(),
+            plan_after_failure(),
+            model_reviews,
+            drift_retrain,
+            incidents,
+        ],
         resources={"platform": PlatformResource(), "dbt": DbtResource(), **(resources or {})},
         executor=dg.in_process_executor,  # of runs that sensors and people ask for; a process a step took 32 s for two assets
     )

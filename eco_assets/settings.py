@@ -19,7 +19,8 @@ from eco_assets.errors import ConfigError
 PREFIX = "ECO_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 FOREIGN = {"openai_api_key": "OPENAI_API_KEY", "xai_api_key": "XAI_API_KEY", "gemini_api_key": "GEMINI_API_KEY"}  # their owners' names
-SECRETS = ("lake_catalog", "redis_url", "llm_api_key", "api_keys", *FOREIGN)  # they are or may hold a password, so they are stored nowhere
+# They are or may hold a password, or name people, so they are stored nowhere.
+SECRETS = ("lake_catalog", "redis_url", "llm_api_key", "api_keys", "approvers", *FOREIGN)
 AGENTS = ("comercial", "varejo", "industrial", "agencia")
 
 
@@ -61,6 +62,11 @@ class Settings(BaseModel):
     api_keys: str | None = Field(
         default=None, repr=False, description="API keys besides those of `eco keys`: name:scope+scope:sha256 entries, comma separated."
     )
+    approvers: str | None = Field(
+        default=None,
+        repr=False,
+        description="Who may answer approvals: `Name <address>:agent+agent`, comma separated; else `approvers.yaml` in the home.",
+    )
     serve_clock: Literal["published", "wall"] = Field(
         default="published", description="What the age of served features counts from: their publication, or the end of their day."
     )
@@ -69,6 +75,9 @@ class Settings(BaseModel):
     )
     serve_max_body_kb: int = Field(default=256, gt=0, le=65536, description="Largest body of a request, in KiB.")
     dagster_url: str | None = Field(default=None, description="Dagster's web server, for assets and materializations; else its storage.")
+    source_url: str | None = Field(
+        default=None, description="Address of this folder in a repository's web pages, for links from assets to code; else files."
+    )
     lake_wait_s: float = Field(default=120.0, gt=0, description="Seconds to wait for another process that writes to the lake.")
     steps_slow_ms: int = Field(default=0, ge=0, description="Milliseconds to wait before each workflow step; for crash drills.")
 

@@ -13,6 +13,8 @@ import dagster as dg
 
 from eco_assets.settings import PROJECT_ROOT
 
+_FILES: dict[str, tuple[str, ...]] = {}  # by code version
+
 
 def common(layer: str, agent: str, kinds: Iterable[str], code: Iterable[str]) -> dict[str, Any]:
     """Group, owner, tags, kinds and code version of an asset of a layer.
@@ -38,10 +40,22 @@ def code_version(*files: str) -> str:
     for file in files:
         path = PROJECT_ROOT / file
         for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if part.is_file() and part.suffix in (".py", ".yaml", ".sql", ".yml"):
+            if part.is_file() and part.suffix in (".py", ".yaml", ".sql", ".yml", ".json"):
                 name = part.relative_to(PROJECT_ROOT).as_posix() if part.is_relative_to(PROJECT_ROOT) else part.name
                 digest.update(name.encode() + part.read_bytes())
-    return digest.hexdigest()[:12]
+    version = digest.hexdigest()[:12]
+    return made_of(version, *files)
+
+
+def made_of(version: str, *files: str) -> str:
+    """Remember which files and folders, relative to the project's root, a code version stands for; returns the version."""
+    _FILES[version] = files
+    return version
+
+
+def files_of(version: str) -> tuple[str, ...]:
+    """The files and folders that a code version was made of; none of a version that is not ours."""
+    return _FILES.get(version, ())
 
 
 def day_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> date:

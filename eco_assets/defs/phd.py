@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from eco_assets.defs.describe import day_of
+from eco_assets.defs.describe import day_of, made_of
 from eco_assets.defs.lineage import with_column_lineage
 from eco_assets.defs.measure import measured
 from eco_assets.defs.partitions import DAILY
@@ -39,6 +39,7 @@ class Translator(DagsterDbtTranslator):
         layer, agent, _ = key.path
         return spec.replace_attributes(
             key=key,
+            code_version=made_of(spec.code_version or node["checksum"]["checksum"], f"dbt_project/{node['original_file_path']}"),
             group_name="phd",
             owners=[f"team:{agent}"],
             kinds={"dbt", "duckdb"},

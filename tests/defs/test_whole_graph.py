@@ -10,8 +10,9 @@ import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
+from eco_assets.defs.describe import made_of
 from eco_assets.defs.purge import purge_events
-from eco_assets.defs.whole_graph import FRESHNESS, RETRY_TAG, permanent_failures_stay, with_whole_graph_rules
+from eco_assets.defs.whole_graph import CODE, FRESHNESS, RETRY_TAG, permanent_failures_stay, with_whole_graph_rules
 from eco_assets.errors import ConfigError, DoorUnavailable, PermanentError, is_transient
 from eco_assets.incidents import KIND
 from eco_assets.platform import Platform
@@ -52,6 +53,24 @@ def test_every_asset_of_a_layer_owes_freshness_and_has_the_failure_hook(definiti
     for asset in definitions.assets or []:
         if isinstance(asset, dg.AssetsDefinition) and asset.is_executable:
             assert permanent_failures_stay in asset.hook_defs, asset.key
+
+
+def test_every_asset_leads_to_files_of_its_code_that_exist(definitions: dg.Definitions) -> None:
+    for spec in definitions.resolve_all_asset_specs():
+        found = spec.metadata.get(CODE)
+        assert isinstance(found, dg.CodeReferencesMetadataValue), spec.key
+        places = [place.file_path for place in found.code_references if isinstance(place, dg.LocalFileCodeReference)]
+        assert places, spec.key
+        assert [place for place in places if not Path(place).exists()] == []
+
+
+def test_code_links_lead_to_the_repositorys_pages_where_one_is_named() -> None:
+    made_of("abc", "eco_assets/mcp")
+    (spec,) = with_whole_graph_rules([dg.AssetSpec("toy", code_version="abc")], "https://code.example/eco/blob/main/")
+    assert isinstance(spec, dg.AssetSpec)
+    assert spec.metadata[CODE].code_references == [
+        dg.UrlCodeReference(url="https://code.example/eco/blob/main/eco_assets/mcp", label="eco_assets/mcp")
+    ]
 
 
 @pytest.mark.parametrize(
