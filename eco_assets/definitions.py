@@ -21,6 +21,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.checks import mart_checks
     from eco_assets.defs.connections import connection_assets, connection_checks, connection_jobs
     from eco_assets.defs.decisions import decision_assets
+    from eco_assets.defs.environments import of_environment
     from eco_assets.defs.evaluations import evaluation_assets
     from eco_assets.defs.executions import execution_assets
     from eco_assets.defs.exports import export_assets
@@ -80,7 +81,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         ],
         asset_checks=[*mart_checks(), *quality_checks(), *connection_checks(settings)],
         jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), mega_job(), compact_lake, purge_job],
-        schedules=[*schedules(), *reading_schedules, *maintenance_schedules()],
+        schedules=[*of_environment((*schedules(), *maintenance_schedules()), settings.environment), *reading_schedules],
         sensors=[
             *decision_sensors(),
             *arrivals_sensors(),

@@ -74,6 +74,9 @@ class Settings(BaseModel):
         default=2048, gt=0, description="Decisions that may wait to be recorded, a worker; more are refused with 503."
     )
     serve_max_body_kb: int = Field(default=256, gt=0, le=65536, description="Largest body of a request, in KiB.")
+    environment: Literal["development", "staging", "production"] = Field(
+        default="development", description="Which schedules there are, and which run by themselves: `eco_assets/defs/environments.py`."
+    )
     dagster_url: str | None = Field(default=None, description="Dagster's web server, for assets and materializations; else its storage.")
     source_url: str | None = Field(
         default=None, description="Address of this folder in a repository's web pages, for links from assets to code; else files."

@@ -11,12 +11,13 @@ import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from eco_assets.defs.catalog import KEY as CATALOG
+from eco_assets.defs.environments import TABLE, Environment, of_environment
 from eco_assets.defs.jobs import EVALUATIONS, EXPORTS, MAIN, WEEKLY, WEEKLY_MODELS, agent_job, execution_job
-from eco_assets.defs.maintenance import compact_lake
+from eco_assets.defs.maintenance import compact_lake, maintenance_schedules
 from eco_assets.defs.mega import JOB as MEGA
 from eco_assets.defs.mega import KEY as PLAN
 from eco_assets.defs.partitions import DAILY
-from eco_assets.defs.schedules import read_schedule
+from eco_assets.defs.schedules import read_schedule, schedules
 from eco_assets.errors import ConfigError
 from eco_assets.platform import Platform
 from eco_assets.settings import AGENTS
@@ -126,6 +127,22 @@ def test_every_schedule_resolves_to_its_job(repository: dg.RepositoryDefinition)
         assert repository.has_job(schedule.job_name)
         assert schedule.execution_timezone == "America/Sao_Paulo"
         assert schedule.description
+
+
+@pytest.mark.parametrize(("environment", "absent"), [("development", set()), ("staging", {"weekly_eval"}), ("production", set())])
+def test_each_environment_has_the_schedules_of_its_column(environment: Environment, absent: set[str]) -> None:
+    own = [*schedules(), *maintenance_schedules()]
+    there = {schedule.name: schedule.default_status for schedule in of_environment(own, environment)}
+    assert {schedule.name for schedule in own} - set(there) == absent
+    assert set(there) <= set(TABLE)
+    is_running = {status is dg.DefaultScheduleStatus.RUNNING for status in there.values()}
+    assert is_running == {"development": {False}, "staging": {True, False}, "production": {True}}[environment]
+
+
+def test_a_schedule_that_no_environment_knows_is_refused() -> None:
+    unknown = dg.ScheduleDefinition(name="hourly", job_name="decide", cron_schedule="0 * * * *")
+    with pytest.raises(ConfigError, match="hourly has no line"):
+        list(of_environment([unknown], "production"))
 
 
 @pytest.fixture
