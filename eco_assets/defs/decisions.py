@@ -11,6 +11,7 @@ import dagster as dg
 from eco_assets.defs.describe import code_version, common, day_of, trace_of
 from eco_assets.defs.measure import measured
 from eco_assets.defs.partitions import DAILY
+from eco_assets.defs.plots import decision_mix, picture
 from eco_assets.defs.tables import assets_read_by
 from eco_assets.errors import PolicyError
 from eco_assets.jorge.agents import SAGAS
@@ -55,9 +56,10 @@ def _decisions(policy: Policy) -> dg.AssetsDefinition:
             contexts = read_contexts(engines.lake, policy, day, models, features)
             gateway = engines.gateway if policy.ask else None
             decided = decide_day(engines.ledger, policy, contexts, trace_of(context), gateway)
+        words = {action.name: action.label for action in policy.actions}
         known = engines.ledger.known("decision", (decision["decision_id"] for decision in decided.decisions))
         return dg.MaterializeResult(
-            metadata=_metadata(decided),
+            metadata={**_metadata(decided), **picture(decision_mix(policy.agent, decided.decisions, words))},
             check_results=[
                 dg.AssetCheckResult(check_name=RECORDED, passed=len(known) == len(contexts), metadata={"subjects": len(contexts)}),
                 _guarded(policy, decided),

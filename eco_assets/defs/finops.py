@@ -8,6 +8,7 @@ from eco_assets.briefing import agent_cost
 from eco_assets.defs.describe import common, day_of
 from eco_assets.defs.executions import execution_key
 from eco_assets.defs.partitions import DAILY
+from eco_assets.defs.plots import cost_by_day, picture
 from eco_assets.settings import AGENTS
 from resources.platform import PlatformResource
 
@@ -32,7 +33,9 @@ def _costs(agent: str) -> dg.AssetsDefinition:
         engines, day = platform.get(), day_of(context)
         row = agent_cost(engines, agent, day).to_dict()
         engines.lake.replace_day(f"finops.agent_costs_{agent}", day, pd.DataFrame([row]).astype({"return_on_cost": float}))
-        return dg.MaterializeResult(metadata={name: value for name, value in row.items() if value is not None})
+        with engines.lake.connect() as db:
+            shown = picture(cost_by_day(agent, db, day))
+        return dg.MaterializeResult(metadata={**{name: value for name, value in row.items() if value is not None}, **shown})
 
     return cost
 

@@ -14,6 +14,7 @@ from eco_assets.defs.describe import code_version, common, day_of
 from eco_assets.defs.jobs import WEEKLY_MODELS
 from eco_assets.defs.measure import measured
 from eco_assets.defs.partitions import DAILY
+from eco_assets.defs.plots import picture, prediction_chart
 from eco_assets.defs.tables import assets_read_by, prediction_key
 from eco_assets.errors import ModelRejected, NotFound
 from eco_assets.mcp.policies import load_policies
@@ -147,7 +148,9 @@ def _predictions(family: Family) -> dg.AssetsDefinition:
                 why = family.explain(model, frame, day).assign(**named)
                 engines.lake.replace_day(f"explanations.{family.table}", day, why)
         drift = _drift(engines, family, version, frame)
-        return dg.MaterializeResult(metadata={"dagster/row_count": count, "model_version": version.version}, check_results=[drift])
+        with engines.lake.connect() as db:
+            shown = picture(prediction_chart(family, frame, db, day))
+        return dg.MaterializeResult(metadata={"dagster/row_count": count, "model_version": version.version, **shown}, check_results=[drift])
 
     return score
 
