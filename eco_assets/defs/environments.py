@@ -19,6 +19,9 @@ TABLE: dict[str, tuple[dg.DefaultScheduleStatus | None, ...]] = {
     "daily_retrain": (STOPPED, STOPPED, RUNNING),  # staging decides with production's champions, unless somebody tries a training
     "weekly": (STOPPED, RUNNING, RUNNING),
     "weekly_eval": (STOPPED, None, RUNNING),  # what came true is only known of what was really done
+    "weekly_reports": (STOPPED, RUNNING, RUNNING),
+    "monthly_costs": (STOPPED, RUNNING, RUNNING),
+    "knowledge": (STOPPED, RUNNING, RUNNING),
     "compaction": (STOPPED, RUNNING, RUNNING),
     "event_purge": (STOPPED, RUNNING, RUNNING),
 }
