@@ -155,14 +155,15 @@ def agent_day(platform: Platform, agent: str, as_of: date) -> AgentDay:
     """Everything that the agent's report of one day says."""
     records = agent_records(platform, agent, as_of)
     with platform.lake.connect() as db:
-        kpis = tuple(_kpi(db, figure, as_of) for figure in FIGURES if figure.agent == agent)
+        kpis = tuple(figure_at(db, figure, as_of, as_of - timedelta(days=1)) for figure in FIGURES if figure.agent == agent)
         charts = tuple(_charts(db, agent, as_of, records.decisions))
     return replace(records, kpis=kpis, charts=charts, models=tuple(_models(platform, agent, as_of)))
 
 
-def _kpi(db: DuckDBPyConnection, figure: Figure, as_of: date) -> Kpi:
-    now, before = (db.execute(figure.query, {"as_of": day}).fetchone() for day in (as_of, as_of - timedelta(days=1)))
-    return Kpi(figure.label, _number(now), figure.unit, _number(before))
+def figure_at(db: DuckDBPyConnection, figure: Figure, as_of: date, before: date) -> Kpi:
+    """A key figure of `as_of`, with that of `before` to compare with."""
+    now, then = (db.execute(figure.query, {"as_of": day}).fetchone() for day in (as_of, before))
+    return Kpi(figure.label, _number(now), figure.unit, _number(then))
 
 
 def _number(row: tuple[Any, ...] | None) -> float | None:

@@ -9,28 +9,52 @@ from typing import Annotated
 import typer
 
 from eco_assets import console
-from eco_assets.commands import catalog, connectors, contracts, features, goal, ingest, lake, llm, models, policy, quality, quarantine
+from eco_assets.commands import approvals as approving
+from eco_assets.commands import (
+    catalog,
+    connectors,
+    contracts,
+    dlq,
+    features,
+    goal,
+    ingest,
+    jorge,
+    lake,
+    llm,
+    models,
+    new,
+    policy,
+    quality,
+    quarantine,
+)
 from eco_assets.commands import serve as serving
 from eco_assets.commands.export import export
+from eco_assets.commands.proposal import proposal
+from eco_assets.commands.report import report
+from eco_assets.commands.resident import resident
 from eco_assets.commands.search import search
 from eco_assets.commands.shared import Agent, Day, Json, guarded, known_agent, quiet
 from eco_assets.commands.shared import platform as open_platform
-from eco_assets.day import standing_decisions
+from eco_assets.commands.worker import worker
 from eco_assets.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 ledger_app = typer.Typer(no_args_is_help=True, help="The append-only record of decisions, executions, approvals and costs.")
 app.add_typer(ledger_app, name="ledger")
 for name, noun in {
+    "approvals": approving,
     "catalog": catalog,
     "connectors": connectors,
     "contracts": contracts,
+    "dlq": dlq,
     "features": features,
     "goal": goal,
     "ingest": ingest,
+    "jorge": jorge,
     "lake": lake,
     "llm": llm,
     "models": models,
+    "new": new,
     "policy": policy,
     "quality": quality,
     "quarantine": quarantine,
@@ -124,8 +148,13 @@ def explain(decision_id: Annotated[str, typer.Argument(help="A decision's id, or
     console.as_json(chain) if as_json else show(chain)
 
 
+app.command("approve")(approving.approve)
 app.command("export")(export)
+app.command("proposal")(proposal)
+app.command("report")(report)
+app.command("resident")(resident)
 app.command("search")(search)
+app.command("worker")(worker)
 app.command("serve")(serving.serve)
 app.command("mcp")(serving.mcp)
 app.add_typer(serving.keys_app, name="keys")
@@ -158,40 +187,6 @@ def workflows(as_json: Json = False) -> None:
 
 @app.command()
 @guarded
-def approvals(as_json: Json = False) -> None:
-    """Decisions that wait for a person."""
-    ledger = open_platform().ledger
-    answered = {entry["decision_id"] for entry in ledger.list("approval")}
-    days = {(decision["agent"], decision["as_of"]) for decision in ledger.list("decision")}
-    standing = [decision for agent, as_of in sorted(days) for decision in standing_decisions(ledger, agent, as_of)]
-    waiting = [d for d in standing if d["requires_approval"] and d["decision_id"] not in answered]
-    if as_json:
-        console.as_json(waiting)
-        return
-    rows = [(d["decision_id"][:12], d["as_of"], d["agent"], d["subject"], d["action"], d["value_brl"], d["cost_brl"]) for d in waiting]
-    console.table(f"{len(rows)} decision(s) wait", ("id", "day", "agent", "subject", "action", "value R$", "cost R$"), rows)
-
-
-@app.command()
-@guarded
-def approve(
-    decision_id: Annotated[str, typer.Argument(help="A decision's id, or a prefix of it.")],
-    by: Annotated[str, typer.Option("--by", help="Who answers.")],
-    reject: Annotated[bool, typer.Option("--reject", help="Answer no.")] = False,
-    why: Annotated[str, typer.Option("--why", help="The reason, for the ledger.")] = "",
-) -> None:
-    """Answer a decision that waits; the next run carries it out."""
-    from eco_assets.jorge.dispatch import APPROVED, REJECTED, answer
-
-    verdict = REJECTED if reject else APPROVED
-    decision = answer(open_platform().ledger, decision_id, by=by, verdict=verdict, why=why)
-    console.say(
-        f"{decision['decision_id']} {verdict} by {by}; `eco run --agent {decision['agent']} --date {decision['as_of']}` goes on with it"
-    )
-
-
-@app.command()
-@guarded
 def doctor(as_json: Json = False) -> None:
     """Check what Eco needs: versions, folders, data, ledger, lake; says what to do about what is wrong."""
     from eco_assets.doctor import examine
@@ -211,11 +206,12 @@ def doctor(as_json: Json = False) -> None:
 def dev(
     port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI.")] = 5000,
+    resident: Annotated[bool, typer.Option(help="Carry decisions out in a warm worker; else the sensors start runs.")] = True,
 ) -> None:
-    """Dagster UI and daemon, and the MLflow UI, on loopback, until Ctrl-C."""
+    """Dagster UI and daemon, the MLflow UI, and the resident worker, on loopback, until Ctrl-C."""
     from eco_assets.dev import serve
 
-    raise typer.Exit(serve(open_platform().settings, port, mlflow_port))
+    raise typer.Exit(serve(open_platform().settings, port, mlflow_port, is_resident=resident))
 
 
 @ledger_app.command("verify")

@@ -52,5 +52,14 @@ def standing_decisions(ledger: Ledger, agent: str, as_of: str) -> list[dict[str,
         if verdict == HELD:
             standing.append({**decision, "requires_approval": True, "held_because": resolution["reason"] if resolution else ""})
         elif verdict != SUPERSEDED:
-            standing.append(decision)
+            standing.append(
+                decision if decision["requires_approval"] or not _workflow_asks(decision) else {**decision, "requires_approval": True}
+            )
     return standing
+
+
+def _workflow_asks(decision: dict[str, Any]) -> bool:
+    """Whether the decision's workflow has an approval point that holds for it."""
+    from eco_assets.jorge.approvals import needs_person
+
+    return bool(decision["workflow"]) and needs_person(decision)

@@ -20,6 +20,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.catalog import catalog, catalog_job, catalog_sensors
     from eco_assets.defs.checks import mart_checks
     from eco_assets.defs.connections import connection_assets, connection_checks, connection_jobs
+    from eco_assets.defs.decision_records import decision_record_assets
     from eco_assets.defs.decisions import decision_assets
     from eco_assets.defs.environments import of_environment
     from eco_assets.defs.evaluations import evaluation_assets
@@ -28,12 +29,16 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.features import feature_assets
     from eco_assets.defs.finops import finops_assets
     from eco_assets.defs.jobs import jobs
+    from eco_assets.defs.knowledge_pages import knowledge_job, knowledge_page_assets, knowledge_schedule
     from eco_assets.defs.language import review_language
     from eco_assets.defs.maintenance import compact_lake, maintenance_schedules, purge_job
     from eco_assets.defs.mega import mega_job, plan_after_failure
     from eco_assets.defs.mega import plan as mega_plan
+    from eco_assets.defs.mega_executions import mega_executions
     from eco_assets.defs.models import model_assets
     from eco_assets.defs.online import online_assets
+    from eco_assets.defs.own_reports import own_report_assets
+    from eco_assets.defs.periodic import periodic_assets
     from eco_assets.defs.phd import phd_assets
     from eco_assets.defs.proposals import proposal_assets
     from eco_assets.defs.quality import quality_checks
@@ -65,10 +70,15 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
                     *decision_assets(),
                     mega_plan,
                     *execution_assets(),
+                    mega_executions,
                     *finops_assets(),
                     *slo_assets(),
                     *report_assets(),
+                    *own_report_assets(),
                     *proposal_assets(),
+                    *decision_record_assets(),
+                    *periodic_assets(),
+                    *knowledge_page_assets(),
                     *feature_assets(),
                     *online_assets(),
                     *evaluation_assets(),
@@ -80,8 +90,11 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             )
         ],
         asset_checks=[*mart_checks(), *quality_checks(), *connection_checks(settings)],
-        jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), mega_job(), compact_lake, purge_job],
-        schedules=[*of_environment((*schedules(), *maintenance_schedules()), settings.environment), *reading_schedules],
+        jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), knowledge_job(), mega_job(), compact_lake, purge_job],
+        schedules=[
+            *of_environment((*schedules(), knowledge_schedule(), *maintenance_schedules()), settings.environment),
+            *reading_schedules,
+        ],
         sensors=[
             *decision_sensors(),
             *arrivals_sensors(),

@@ -1,4 +1,4 @@
-"""Starts what a developer looks at: Dagster's UI and daemon, and MLflow's UI, all on loopback. Ends them together."""
+"""Starts what a developer looks at: Dagster's UI and daemon, MLflow's UI, and the resident worker, all on loopback. Ends them together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 _BIN = Path(sys.executable).parent
 
 
-def serve(settings: Settings, port: int, mlflow_port: int) -> int:
+def serve(settings: Settings, port: int, mlflow_port: int, *, is_resident: bool = True) -> int:
     """Run until Ctrl-C, or until one of them ends; returns the exit code."""
     from eco_assets.defs.inprocess import instance
 
@@ -38,6 +38,7 @@ def serve(settings: Settings, port: int, mlflow_port: int) -> int:
             "--workers",
             "1",
         ],
+        *([[str(_BIN / "eco"), "resident"]] if is_resident else []),
     )
     running = [subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, start_new_session=True) for command in commands]  # noqa: S603
     signal.signal(signal.SIGTERM, signal.default_int_handler)

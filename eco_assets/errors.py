@@ -10,6 +10,7 @@ EcoError
 │   ├── LedgerError     the ledger's chain is broken, or an entry would be changed
 │   ├── ProviderRefused a language model's provider refused us for good: wrong key, malformed request, quota used up
 │   ├── AnswerRefused   a language model's answer is none of the choices
+│   ├── OutcomeUnknown  an action that cannot be repeated may have happened; a person must find out
 │   ├── ActionRefused   the outside world refused an action for good (no capacity, no such door)
 │   ├── SourceRefused   a source refused us for good: wrong credentials, unknown stream, malformed answer
 │   ├── RequestRefused  a request to a service cannot be met as it is: unknown name, wrong type, a key used for another request
@@ -69,6 +70,10 @@ class ProviderRefused(PermanentError):
 
 class AnswerRefused(PermanentError):
     """A language model's answer is none of the choices, or cannot be read."""
+
+
+class OutcomeUnknown(PermanentError):
+    """An action that cannot be repeated may have happened; a person must find out."""
 
 
 class ActionRefused(PermanentError):

@@ -50,12 +50,14 @@ def record(ledger: Ledger, world: World, failed: FailedRun) -> dict[str, Any] | 
     body = {
         "run_id": failed.run_id,
         "job": failed.job,
+        "agent": failed.agent,
+        "as_of": failed.day,
         "at": failed.at,
         "steps": [{"name": s.name, "assets": list(s.assets), "error": s.error, "message": _masked(s.message)} for s in failed.steps],
     }
     is_new = bool(ledger.append([Entry(KIND, failed.run_id, failed.agent, failed.day, body)]))
     # After the record and again on a repeat: the key makes the receiver ignore what it has.
-    world.send(DOOR, f"incident/{failed.run_id}", {"kind": KIND, "agent": failed.agent, "as_of": failed.day, **body})
+    world.send(DOOR, f"incident/{failed.run_id}", {"kind": KIND, **body})
     return body if is_new else None
 
 

@@ -102,14 +102,19 @@ class Platform:
         """The doors through which steps and alerts act on the outside."""
         from eco_assets.jorge.world import World
 
-        return World(self.settings.outbox, self.settings.jorge_db.with_name("bookings.db"))
+        settings = self.settings
+        return World(settings.outbox, settings.jorge_url or settings.jorge_db.with_name("bookings.db"), settings.doors_file)
 
     def engine(self) -> AbstractContextManager[Engine]:
-        """Open the durable engine with every workflow registered."""
+        """The durable engine: with a worker in this process, or, where resident workers serve it, only its port."""
         from eco_assets.jorge.agents import SAGAS
-        from eco_assets.jorge.engine import open_engine
+        from eco_assets.jorge.engine import open_engine, open_port
+        from eco_assets.jorge.worker import is_served
 
-        return open_engine(self.settings.jorge_db, SAGAS, self.world, pause_s=self.settings.steps_slow_ms / 1000)
+        settings = self.settings
+        if is_served(settings.jorge_target):
+            return open_port(settings.jorge_target, SAGAS)
+        return open_engine(settings.jorge_db, SAGAS, self.world, pause_s=settings.steps_slow_ms / 1000, home=settings.home)
 
     def ingest(self, domain: str, contracts: list[Contract] | None = None) -> list[Landed]:
         """Land and load the sources of a domain; returns what became of each."""

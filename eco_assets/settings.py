@@ -20,7 +20,7 @@ PREFIX = "ECO_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 FOREIGN = {"openai_api_key": "OPENAI_API_KEY", "xai_api_key": "XAI_API_KEY", "gemini_api_key": "GEMINI_API_KEY"}  # their owners' names
 # They are or may hold a password, or name people, so they are stored nowhere.
-SECRETS = ("lake_catalog", "redis_url", "llm_api_key", "api_keys", "approvers", *FOREIGN)
+SECRETS = ("lake_catalog", "jorge_url", "redis_url", "llm_api_key", "api_keys", "approvers", "notion_webhook_token", *FOREIGN)
 AGENTS = ("comercial", "varejo", "industrial", "agencia")
 
 
@@ -36,7 +36,11 @@ class Settings(BaseModel):
     lake_catalog: str | None = Field(
         default=None, repr=False, description="Postgres connection of the lake's catalogue; else SQLite files."
     )
+    jorge_url: str | None = Field(
+        default=None, repr=False, description="Postgres of the durable engine, served by `eco worker`; else a SQLite file."
+    )
     connections: Path | None = Field(default=None, description="Folder of configured connections; `connections` in the home by default.")
+    doors: Path | None = Field(default=None, description="File that says where actions go; `doors.yaml` in the home by default.")
     redis_url: str | None = Field(default=None, repr=False, description="Redis that serves features; a SQLite file in the home by default.")
     model_review: Literal["required", "none"] = Field(
         default="required", description="Whether a person approves a better model before it replaces the champion; the first needs nobody."
@@ -67,6 +71,13 @@ class Settings(BaseModel):
         repr=False,
         description="Who may answer approvals: `Name <address>:agent+agent`, comma separated; else `approvers.yaml` in the home.",
     )
+    notion_webhook_token: str | None = Field(
+        default=None, repr=False, description="Verification token of Notion's webhook subscription; deliveries are signed with it."
+    )
+    knowledge_poll_s: int = Field(
+        default=300, ge=15, description="Seconds after which the daemon looks for what people said, without a webhook or a changed file."
+    )
+    conflict_days: float = Field(default=7.0, gt=0, description="Days that a conflict of the knowledge base may stay open.")
     serve_clock: Literal["published", "wall"] = Field(
         default="published", description="What the age of served features counts from: their publication, or the end of their day."
     )
@@ -170,6 +181,21 @@ class Settings(BaseModel):
         return self.home / "jorge" / "engine.db"
 
     @property
+    def jorge_target(self) -> Path | str:
+        """Where the durable engine keeps its orders: the SQLite file, or the Postgres URL."""
+        return self.jorge_url or self.jorge_db
+
+    @property
+    def resident(self) -> Path:
+        """Folder of the resident worker: what it is to carry out, and its lock."""
+        return self.home / "resident"
+
+    @property
+    def doors_file(self) -> Path:
+        """File that says which doors lead outside; without one, messages go to the outbox."""
+        return self.doors or self.home / "doors.yaml"
+
+    @property
     def outbox(self) -> Path:
         """Folder that actions write their messages to while no sender is configured."""
         return self.home / "outbox"
@@ -178,6 +204,16 @@ class Settings(BaseModel):
     def knowledge(self) -> Path:
         """Folder of Markdown pages that stands in for Notion."""
         return self.home / "notion"
+
+    @property
+    def webhooks_db(self) -> Path:
+        """SQLite file of Notion's webhook deliveries."""
+        return self.home / "knowledge" / "webhooks.db"
+
+    @property
+    def webhook_handshake(self) -> Path:
+        """File with the token of Notion's first webhook request, until a person has seen it."""
+        return self.home / "knowledge" / "webhook-verification"
 
     @property
     def mlflow_db(self) -> Path:

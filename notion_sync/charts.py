@@ -6,6 +6,7 @@ the report. Equal charts give equal bytes: no clock, no user settings, no state 
 
 from __future__ import annotations
 
+import math
 import textwrap
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -75,7 +76,22 @@ class CostChart:
     parts: tuple[tuple[str, tuple[float, ...]], ...]
 
 
-Chart = BarChart | ForecastChart | TimelineChart | CostChart
+@dataclass(frozen=True)
+class DayChart:
+    """Quantities a day, one stacked column each, in the order of time.
+
+    Attributes:
+        days: the columns; parts: name of the part → one value a day; `unit` as `formatting.measure`.
+    """
+
+    name: str
+    title: str
+    days: tuple[date, ...]
+    parts: tuple[tuple[str, tuple[float, ...]], ...]
+    unit: str = "count"
+
+
+Chart = BarChart | ForecastChart | TimelineChart | CostChart | DayChart
 
 _MOST_BARS = 12
 
@@ -91,6 +107,8 @@ def draw(chart: Chart) -> bytes:
             return _timeline(chart)
         case CostChart():
             return _costs(chart)
+        case DayChart():
+            return _days(chart)
 
 
 def _bars(chart: BarChart) -> bytes:
@@ -121,6 +139,27 @@ def _costs(chart: CostChart) -> bytes:
         )
     _name_rows(canvas, list(chart.labels))
     canvas.legend(columns=len(chart.parts))
+    return canvas.png()
+
+
+def _days(chart: DayChart) -> bytes:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    if len(chart.parts) > len(style.SERIES):
+        raise ValueError(f"a chart of days tells {len(style.SERIES)} parts apart, not {len(chart.parts)}")
+    subtitle = "Reais" if chart.unit == "brl" else ""
+    canvas = style.Canvas(chart.title, subtitle=subtitle, has_legend=len(chart.parts) > 1)
+    axes, columns = canvas.axes, range(len(chart.days))
+    below = [0.0] * len(chart.days)
+    for (name, values), color in zip(chart.parts, style.SERIES, strict=False):
+        axes.bar(columns, values, bottom=below, width=0.62, color=color, label=style.literal(name))
+        below = [start + value for start, value in zip(below, values, strict=True)]
+    step = max(1, math.ceil(len(chart.days) / 11))
+    axes.set_xticks([*columns][::step], [day.strftime("%d/%m") for day in chart.days[::step]])
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
+    if len(chart.parts) > 1:
+        canvas.legend(columns=len(chart.parts))
     return canvas.png()
 
 

@@ -52,6 +52,13 @@ def brl(value: Number | None) -> str:
     return str(format_currency(_settled(value, 2), "BRL", locale=LOCALE))
 
 
+def usd(value: Number | None) -> str:
+    """Return an amount in US dollars: `US$ 1.234,56`."""
+    if value is None or is_missing(value):
+        return MISSING
+    return str(format_currency(_settled(value, 2), "USD", locale=LOCALE))
+
+
 def brl_compact(value: Number | None) -> str:
     """Return an amount in reais for an axis: `R$ 12,3 mil`."""
     if value is None or is_missing(value):

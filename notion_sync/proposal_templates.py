@@ -18,7 +18,9 @@ from notion_sync.records import Record, short_id, value_of
 
 FOLDER = Path(__file__).parent / "templates" / "proposals"
 SCHEMA = "proposal.schema.json"
-PLACEHOLDERS = frozenset({"agradecimento", "clientes", "data_contato", "inicio", "parcelas", "publico", "termino", "validade"})
+PLACEHOLDERS = frozenset(
+    {"agradecimento", "clientes", "data", "data_contato", "inicio", "numero", "parcelas", "publico", "termino", "validade"}
+)
 
 
 @dataclass(frozen=True)

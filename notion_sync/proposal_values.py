@@ -114,6 +114,8 @@ def values(template: Template, decision: Record) -> dict[str, str]:
     features = decision.get("features") or {}
     stages = schedule(template, as_of)
     found = {
+        "data": date_long(as_of),
+        "numero": proposal_number(decision),
         "inicio": date_long(stages[0][1]),
         "termino": date_long(stages[-1][2]),
         "validade": date_long(valid_until(template, as_of)),
@@ -128,6 +130,11 @@ def values(template: Template, decision: Record) -> dict[str, str]:
     if greeting := template.body.get("greeting"):
         found["agradecimento"] = greeting["values"].get(features.get(greeting["feature"]), greeting["otherwise"])
     return found
+
+
+def proposal_number(decision: Record) -> str:
+    """Return what people call a proposal by, `2026-1031/0A56`: its day and the beginning of its decision's id."""
+    return f"{date.fromisoformat(str(decision['as_of'])):%Y-%m%d}/{str(decision['decision_id'])[:4].upper()}"
 
 
 def audience(subject: str) -> str:

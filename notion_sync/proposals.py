@@ -16,7 +16,7 @@ from notion_sync.documents.inline import Inline, bold, code, link
 from notion_sync.documents.tree import Block, BulletList, Divider, Document, Heading, NumberedList, Paragraph, Property, Table, Toggle
 from notion_sync.formatting import brl, date_short, number
 from notion_sync.proposal_templates import Template, required_template
-from notion_sync.proposal_values import Offer, offer, schedule, valid_until, values
+from notion_sync.proposal_values import Offer, offer, proposal_number, schedule, valid_until, values
 from notion_sync.records import Record, Rendered, short_id
 
 INTERNAL = "Uso interno – retire antes de enviar"
@@ -61,6 +61,7 @@ def proposal(decision: Record, template: Template | None = None) -> Rendered:
         "agente": str(decision["agent"]),
         "data": as_of,
         "modelo": template.name,
+        "numero": proposal_number(decision),
         "validade": valid_until(template, as_of),
         "desconto_percentual": float(price.discount_percent),
         "total_brl": float(price.total_brl),

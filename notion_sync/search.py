@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eco_assets.errors import RequestRefused
 from notion_sync.portuguese import WORD, form, stem, term, terms
-from notion_sync.search_index import SearchIndex
+from notion_sync.search_index import DAY_BITS, SearchIndex
+from notion_sync.search_look import Filters, Look, Query
 
 if TYPE_CHECKING:
     from eco_assets.settings import Settings
 
+__all__ = ["EVERYTHING", "Filters", "Hit", "Query", "find", "parse", "search", "snippet"]
+
+EVERYTHING = Filters()
 MOST = 100  # hits of one search
 LONGEST = 500  # characters of a question
 SNIPPET = 240  # characters around the hits
@@ -28,7 +31,6 @@ _LEAD = 60  # of them before the first
 _SCANNED = 60_000  # characters of a page that a snippet is looked for in
 _EXPANDED = 64  # stems that the beginning of a word may stand for
 _WORDS = 24  # of a question
-_WEIGHTS = "8.0, 2.0, 1.0"  # title, path and properties, text
 _PIECE = re.compile(r'(-(?=["\w]))?(?:"([^"]*)"?|([^\s"]+))')
 _NEXT_MARK = re.compile(r"\*\*(\s+)\*\*")
 
@@ -60,53 +62,8 @@ class Hit:
     snippet: str
 
 
-@dataclass(frozen=True)
-class Query:
-    """What was asked, as FTS5 expressions of quoted stems.
-
-    Attributes:
-        parts: one for each word or phrase that is looked for.
-        without: one for each that must not be there.
-        terms: the stems to mark in snippets.
-    """
-
-    parts: tuple[str, ...]
-    without: tuple[str, ...]
-    terms: frozenset[str]
-
-    def match(self, joined: str) -> str:
-        """The expression with the parts joined by AND or OR."""
-        wanted = f"({f' {joined} '.join(self.parts)})"
-        return f"{wanted} NOT ({' OR '.join(self.without)})" if self.without else wanted
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What pages to look at. `kind` is a kind or how it begins; the days are both included."""
-
-    agent: str | None = None
-    kind: str | None = None
-    since: date | None = None
-    until: date | None = None
-
-    def sql(self) -> tuple[str, list[object]]:
-        """A condition on `pages`, and its values."""
-        conditions: list[str] = []
-        values: list[object] = []
-        for condition, value in (
-            ("pages.agent = ?", self.agent),
-            ("substr(pages.kind, 1, length(?)) = ?", self.kind),
-            ("pages.day >= ?", self.since and self.since.isoformat()),
-            ("pages.day <> '' AND pages.day <= ?", self.until and self.until.isoformat()),
-        ):
-            if value:
-                conditions.append(condition)
-                values += [value] * condition.count("?")
-        return "".join(f" AND {condition}" for condition in conditions), values
-
-
 def search(
-    settings: Settings, text: str, filters: Filters = Filters(), *, limit: int = 10, folders: Sequence[Path] = (), is_fresh: bool = False
+    settings: Settings, text: str, filters: Filters = EVERYTHING, *, limit: int = 10, folders: Sequence[Path] = (), is_fresh: bool = False
 ) -> list[Hit]:
     """Pages of the knowledge folder, the best first.
 
@@ -162,15 +119,31 @@ def parse(db: sqlite3.Connection, text: str) -> Query:
 
 def find(db: sqlite3.Connection, query: Query, filters: Filters, roots: Sequence[str], limit: int) -> list[Hit]:
     """Pages with all words, and where those are too few, pages with some."""
-    rows = [(*row, True) for row in _rows(db, query.match("AND"), filters, roots, limit)]
-    if len(rows) < limit and len(query.parts) > 1:
-        known = {row[0] for row in rows}
-        some = [row for row in _rows(db, query.match("OR"), filters, roots, limit + len(rows)) if row[0] not in known]
-        rows += [(*row, False) for row in some[: limit - len(rows)]]
-    return [
-        Hit(path, root, title, kind, agent, day, round(-score, 4), has_all, snippet(body, query.terms))
-        for _, score, root, path, title, kind, agent, day, body, has_all in rows
-    ]
+    looked = Look(db, filters, roots)
+    scores = looked.best(query, f"({' AND '.join(query.parts)})", limit)
+    found = [(number, score, True) for number, score in _ordered(db, scores, limit)]
+    if len(found) < limit and len(query.parts) > 1:
+        known = {number for number, _, _ in found}
+        some = {number: score for number, score in looked.some(query, limit + len(found)).items() if number not in known}
+        found += [(number, score, False) for number, score in _ordered(db, some, limit - len(found))]
+    return [_hit(db, number, score, has_all, query) for number, score, has_all in found]
+
+
+def _ordered(db: sqlite3.Connection, scores: Mapping[int, float], limit: int) -> list[tuple[int, float]]:
+    """The best pages; equal scores by day, the newest first, then by path. A page's number tells its day."""
+    nearly = sorted(scores.items(), key=lambda each: each[1])[: 2 * limit + 50]
+    marks = ", ".join("?" * len(nearly))
+    names = {row[0]: row[1:] for row in db.execute(f"SELECT id, path, root FROM pages WHERE id IN ({marks})", [n for n, _ in nearly])}
+    return sorted(
+        ((number, score) for number, score in nearly if number in names),  # one may have gone since it was found
+        key=lambda each: (each[1], -(each[0] >> DAY_BITS), *names[each[0]]),
+    )[:limit]
+
+
+def _hit(db: sqlite3.Connection, number: int, score: float, has_all: bool, query: Query) -> Hit:
+    columns = "root, path, title, kind, agent, day, body"
+    root, path, title, kind, agent, day, body = db.execute(f"SELECT {columns} FROM pages WHERE id = ?", (number,)).fetchone()
+    return Hit(path, root, title, kind, agent, day, round(-score, 4), has_all, snippet(body, query.terms))
 
 
 def snippet(body: str, wanted: Iterable[str]) -> str:
@@ -201,24 +174,6 @@ def _marked(body: str, start: int, needed: frozenset[str]) -> str:
     text = WORD.sub(lambda found: f"**{found.group()}**" if term(found.group()) in needed else found.group(), cut)
     text = " ".join(_NEXT_MARK.sub(r"\1", text).split())
     return f"{'… ' if start else ''}{text}{' …' if start + len(cut) < len(body.rstrip()) else ''}"
-
-
-def _rows(db: sqlite3.Connection, match: str, filters: Filters, roots: Sequence[str], limit: int) -> list[Any]:
-    """The best pages; equal scores by day, the newest first, then by path."""
-    condition, values = filters.sql()
-    places = ", ".join("?" * len(roots))
-    if condition or db.execute(f"SELECT 1 FROM scans WHERE root NOT IN ({places})", roots).fetchone():
-        join, values = (
-            f"JOIN pages ON pages.id = words.rowid WHERE words MATCH ? AND pages.root IN ({places}){condition}",
-            [*roots, *values],
-        )
-    else:
-        join = "WHERE words MATCH ?"  # every page counts: looking none of them up is quicker where many match
-    best = f"SELECT words.rowid AS id, bm25(words, {_WEIGHTS}) AS score FROM words {join} ORDER BY score LIMIT ?"
-    query = f"""
-        SELECT best.id, score, root, path, title, kind, agent, day, body FROM ({best}) AS best JOIN pages ON pages.id = best.id
-        ORDER BY score, day DESC, path, root LIMIT ?"""
-    return db.execute(query, (match, *values, 2 * limit + 50, limit)).fetchall()
 
 
 def _beginning(db: sqlite3.Connection, word: str) -> list[list[str]]:

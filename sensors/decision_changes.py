@@ -17,8 +17,9 @@ from eco_assets.defs.decisions import decision_key
 from eco_assets.defs.executions import execution_key
 from eco_assets.defs.jobs import execution_job
 from eco_assets.mcp.policies import load_policies
-from eco_assets.settings import AGENTS
-from sensors.verdicts import Change, Verdict, Verdicts, change_of
+from eco_assets.resident.outbox import Outbox
+from eco_assets.settings import AGENTS, Settings
+from sensors.verdicts import CARRIES_OUT, CHANGES, Change, Verdict, Verdicts, change_of
 
 # Changes of one asset that a tick reads; the next tick reads on. A change takes 30 ms to judge, and Dagster gives a tick 60 s.
 BATCH = 200
@@ -56,6 +57,7 @@ class Plan:
     days: dict[str, tuple[Change, ...]]
     rejected: tuple[Change, ...]
     cursor: Cursor
+    to_report: dict[str, tuple[Change, ...]]  # days that the resident worker carried out: only what follows is to be made
 
 
 def plan(cursor: Cursor, changes: Iterable[Change], verdict: Callable[[Change], Verdict]) -> Plan:
@@ -64,16 +66,28 @@ def plan(cursor: Cursor, changes: Iterable[Change], verdict: Callable[[Change], 
     after = dict(cursor.after)
     for change in fresh:
         after[change.asset] = max(after.get(change.asset, 0), change.storage_id)
-    sorted_out: dict[Verdict, list[Change]] = {"accepted": [], "rejected": [], "pending": [], "held": [], "done": []}
+    sorted_out: dict[Verdict, list[Change]] = {"accepted": [], "rejected": [], "pending": [], "held": [], "done": [], "resident": []}
     for change in (*cursor.pending, *fresh):
         sorted_out[verdict(change)].append(change)
+    days = _by_day(sorted_out["accepted"])
+    told = {day: asked for day, asked in _by_day(sorted_out["resident"]).items() if day not in days}
+    return Plan(days, tuple(sorted_out["rejected"]), Cursor(after, (*sorted_out["pending"], *sorted_out["held"])), told)
+
+
+def _by_day(changes: Iterable[Change]) -> dict[str, tuple[Change, ...]]:
     days: dict[str, tuple[Change, ...]] = {}
-    for change in sorted_out["accepted"]:
+    for change in changes:
         days[change.day] = (*days.get(change.day, ()), change)
-    return Plan(days, tuple(sorted_out["rejected"]), Cursor(after, (*sorted_out["pending"], *sorted_out["held"])))
+    return days
 
 
-def decision_sensor(agent: str, keys: Sequence[dg.AssetKey], carried_out_by: dg.AssetKey, job: str) -> dg.SensorDefinition:
+def decision_sensor(
+    agent: str,
+    keys: Sequence[dg.AssetKey],
+    carried_out_by: dg.AssetKey,
+    job: str,
+    is_resident_at_work: Callable[[], bool] = lambda: False,
+) -> dg.SensorDefinition:
     """A sensor that asks for a run of `job` for each day on which an asset of `keys` changed.
 
     Args:
@@ -81,6 +95,7 @@ def decision_sensor(agent: str, keys: Sequence[dg.AssetKey], carried_out_by: dg.
         keys: the decision assets; their blocking checks are looked up in the graph that the sensor is loaded with.
         carried_out_by: the asset that carries decisions out; a run that made it too is not asked for again.
         job: name of a daily partitioned job.
+        is_resident_at_work: whether a resident worker carries accepted changes out; then this sensor only asks for what follows.
     """
 
     @dg.sensor(
@@ -92,13 +107,17 @@ def decision_sensor(agent: str, keys: Sequence[dg.AssetKey], carried_out_by: dg.
     )
     def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         cursor = _cursor(context)
-        changes = list(_read(context.instance, cursor, keys))
+        changes = list(read_changes(context.instance, cursor, keys))
         verdicts = Verdicts(context.instance, _blocking(context, keys), carried_out_by)
-        todo = plan(cursor, changes, lambda change: verdicts.of_day(change, keys))
+        # While the resident worker is at work, what is accepted is its own; this sensor asks for the reports when it is done.
+        is_resident = is_resident_at_work()
+        todo = plan(cursor, changes, lambda change: _left_to(is_resident, verdicts.of_day(change, keys)))
         if todo.rejected:
             context.log.warning(_refused(todo))
-        requests = [request_for(agent, day, asked) for day, asked in todo.days.items()]
-        reason = None if requests else _why(todo, len(changes))
+        requests = [request_for(agent, day, asked, carried_out_by) for day, asked in todo.days.items()]
+        follow = _following(context, job, carried_out_by) if todo.to_report else None
+        requests += [request_for(agent, day, asked, follow=follow) for day, asked in todo.to_report.items() if follow]
+        reason = None if requests else _why(todo, len(changes), is_resident)
         return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=todo.cursor.dumps())
 
     return tick
@@ -113,7 +132,19 @@ def _cursor(context: dg.SensorEvaluationContext) -> Cursor:
         return BEGINNING
 
 
-def _read(instance: dg.DagsterInstance, cursor: Cursor, keys: Iterable[dg.AssetKey]) -> Iterator[Change]:
+def _left_to(is_resident: bool, verdict: Verdict) -> Verdict:
+    return "held" if is_resident and verdict == "accepted" else verdict
+
+
+def _following(context: dg.SensorEvaluationContext, job: str, carried_out_by: dg.AssetKey) -> list[dg.AssetKey]:
+    """What the job makes besides the execution."""
+    if context.repository_def is None:
+        return []
+    return sorted(context.repository_def.get_job(job).asset_layer.selected_asset_keys - {carried_out_by})
+
+
+def read_changes(instance: dg.DagsterInstance, cursor: Cursor, keys: Iterable[dg.AssetKey]) -> Iterator[Change]:
+    """The changes after the cursor, at most `BATCH` of each asset."""
     for key in keys:
         fresh = dg.AssetRecordsFilter(key, after_storage_id=cursor.after.get(key.to_user_string(), 0))
         for record in instance.fetch_materializations(fresh, limit=BATCH, ascending=True).records:
@@ -127,11 +158,25 @@ def _blocking(context: dg.SensorEvaluationContext, keys: Sequence[dg.AssetKey]) 
     return [node.key for node in repository.asset_graph.asset_check_nodes if node.blocking and node.key.asset_key in keys]
 
 
-def request_for(agent: str, day: str, asked: tuple[Change, ...]) -> dg.RunRequest:
-    """The run that carries out a day's accepted changes; its key is the newest of them, so that no grouping asks for it twice."""
+def request_for(
+    agent: str, day: str, asked: tuple[Change, ...], carried_out_by: dg.AssetKey | None = None, follow: list[dg.AssetKey] | None = None
+) -> dg.RunRequest:
+    """The run that carries out a day's accepted changes; its key is the newest of them, so that no grouping asks for it twice.
+
+    Args:
+        agent: whose changes.
+        day: business day, ISO.
+        asked: the changes.
+        carried_out_by: the asset by whose runs a later tick knows that they were asked for.
+        follow: what to make where the resident worker carried them out; the whole job by default.
+    """
     newest = max(change.storage_id for change in asked)
     runs = ",".join(sorted({change.run_id for change in asked}))
-    return dg.RunRequest(run_key=f"{agent}:{day}:{newest}", partition_key=day, tags={"eco/asked_by": runs})
+    numbers = ",".join(str(number) for number in sorted(change.storage_id for change in asked))
+    tags = {"eco/asked_by": runs, CHANGES: numbers}
+    if carried_out_by is not None and follow is None:
+        tags[CARRIES_OUT] = carried_out_by.to_user_string()
+    return dg.RunRequest(run_key=f"{agent}:{day}:{newest}", partition_key=day, tags=tags, asset_selection=follow)
 
 
 def _refused(todo: Plan) -> str:
@@ -139,9 +184,11 @@ def _refused(todo: Plan) -> str:
     return f"refused, because a blocking check failed or never ran: {names}"
 
 
-def _why(todo: Plan, seen: int) -> str:
+def _why(todo: Plan, seen: int, is_resident: bool) -> str:
     if todo.rejected:
         return _refused(todo)
+    if todo.cursor.pending and is_resident:
+        return f"{len(todo.cursor.pending)} change(s) are with the resident worker, or wait for a run to end"
     if todo.cursor.pending:
         days = ", ".join(sorted({change.day for change in todo.cursor.pending}))
         return f"{len(todo.cursor.pending)} change(s) wait for a run to end, or for refused decisions of their day to be put right: {days}"
@@ -152,7 +199,12 @@ def decision_sensors() -> Iterator[dg.SensorDefinition]:
     """One sensor an agent."""
     for agent in AGENTS:
         keys = [decision_key(policy) for policy in load_policies().values() if policy.agent == agent]
-        yield decision_sensor(agent, keys, execution_key(agent), execution_job(agent))
+        yield decision_sensor(agent, keys, execution_key(agent), execution_job(agent), _is_resident_at_work)
 
 
-__all__ = ["BEGINNING", "Change", "Cursor", "Plan", "decision_sensor", "decision_sensors", "plan", "request_for"]
+def _is_resident_at_work() -> bool:
+    folder = Settings.from_env().resident
+    return folder.is_dir() and Outbox(folder).is_worked_on()
+
+
+__all__ = ["BEGINNING", "Change", "Cursor", "Plan", "decision_sensor", "decision_sensors", "plan", "read_changes", "request_for"]

@@ -16,21 +16,30 @@ import dagster as dg
 if TYPE_CHECKING:
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
-Verdict = Literal["accepted", "rejected", "pending", "held", "done"]
+Verdict = Literal["accepted", "rejected", "pending", "held", "done", "resident"]
 """`accepted`; `rejected` (a blocking check failed or never ran); `pending` (its run has not ended); `held` (accepted, but other
-decisions of its day are rejected or pending); `done` (its own run carried the decisions out)."""
+decisions of its day are rejected or pending); `done` (its own run, or one that a sensor asked for, carried the decisions out);
+`resident` (the resident worker did)."""
+
+CARRIES_OUT = "eco/carries_out"  # of a run that a sensor asked for: the asset that carries decisions out
+CHANGES = "eco/changes"  # of a run and of a runless materialization: the changes that it answers, as numbers with commas
 
 PAGE = 200
+SKEW_S = 60.0  # between the clocks of two machines that write to the log
 
 
 @dataclass(frozen=True)
 class Change:
-    """One materialization: its place in the event log, its business day, the run that made it. Without a partition, day is empty."""
+    """One materialization: its place in the event log, its business day, the run that made it, when (seconds since 1970).
+
+    Without a partition, day is empty.
+    """
 
     storage_id: int
     asset: str
     day: str
     run_id: str
+    at: float = 0.0
 
     @property
     def key(self) -> dg.AssetKey:
@@ -40,7 +49,7 @@ class Change:
 
 def change_of(record: dg.EventLogRecord, key: dg.AssetKey) -> Change:
     """The change that a record of the event log tells of."""
-    return Change(record.storage_id, key.to_user_string(), record.partition_key or "", record.run_id)
+    return Change(record.storage_id, key.to_user_string(), record.partition_key or "", record.run_id, record.timestamp)
 
 
 class Verdicts:
@@ -60,7 +69,7 @@ class Verdicts:
         asked = [history for check, history in self._checks.items() if check.asset_key == change.key]
         if not all(history.has_passed(change) for history in asked):
             return "rejected"
-        return "done" if self._was_carried_out(change) else "accepted"
+        return "done" if self._was_carried_out(change) else self.answered(change)
 
     def of_day(self, change: Change, keys: Iterable[dg.AssetKey]) -> Verdict:
         """Verdict on a change beside the newest decisions of its day: an execution carries out all of the agent's, or none."""
@@ -79,6 +88,19 @@ class Verdicts:
         entries = [record.event_log_entry for record in self._instance.get_records_for_run(change.run_id, of_type=of_type).records]
         events = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
         return any(event.asset_key == self._carried_out_by and event.partition == change.day for event in events)
+
+    def answered(self, change: Change) -> Verdict:
+        """`accepted`, where neither a run that a sensor asked for nor the resident worker names this change among those it answers."""
+        number = str(change.storage_id)
+        asked = dg.RunsFilter(tags={CARRIES_OUT: self._carried_out_by.to_user_string(), "dagster/partition": change.day})
+        if any(number in run.tags.get(CHANGES, "").split(",") for run in self._instance.get_runs(asked)):
+            return "done"
+        made = dg.AssetRecordsFilter(self._carried_out_by, asset_partitions=[change.day], after_timestamp=change.at - SKEW_S)
+        for record in self._instance.fetch_materializations(made, limit=PAGE).records if change.day else ():
+            tags = record.asset_materialization.tags if record.asset_materialization else None
+            if number in (tags or {}).get(CHANGES, "").split(","):
+                return "resident"
+        return "accepted"
 
 
 class _History:
@@ -115,4 +137,4 @@ def _records(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> Iterator[
         position = page[-1].id
 
 
-__all__ = ["Change", "Verdict", "Verdicts", "change_of"]
+__all__ = ["CARRIES_OUT", "CHANGES", "Change", "Verdict", "Verdicts", "change_of"]

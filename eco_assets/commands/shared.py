@@ -44,6 +44,16 @@ def platform() -> Platform:
     return Platform(Settings.from_env())
 
 
+def operator() -> str:
+    """The name of the system's user who runs this command."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without an entry in passwd
+        return "unknown"
+
+
 def known_agent(name: str | None) -> str | None:
     """The name, or `ConfigError` when no agent is called that."""
     if name is not None and name not in AGENTS:

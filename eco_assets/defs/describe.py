@@ -13,11 +13,13 @@ import dagster as dg
 
 from eco_assets.settings import PROJECT_ROOT
 
+WRITERS = "notion"
+"""Kind of the assets that write to the knowledge base, and the pool that they take turns in: they share one rate limit."""
 _FILES: dict[str, tuple[str, ...]] = {}  # by code version
 
 
 def common(layer: str, agent: str, kinds: Iterable[str], code: Iterable[str]) -> dict[str, Any]:
-    """Group, owner, tags, kinds and code version of an asset of a layer.
+    """Group, owner, tags, kinds and code version of an asset of a layer; and the pool of those that write pages.
 
     Args:
         layer: the group, as `aurion` or `decisions`.
@@ -25,12 +27,14 @@ def common(layer: str, agent: str, kinds: Iterable[str], code: Iterable[str]) ->
         kinds: what the UI shows as icons.
         code: files of the project that its result depends on; their content is the code version.
     """
+    shown = set(kinds)
     return {
         "group_name": layer,
         "owners": [f"team:{agent}"],
         "tags": {"agent": agent, "layer": layer},
-        "kinds": set(kinds),
+        "kinds": shown,
         "code_version": code_version(*code),
+        **({"pool": WRITERS} if WRITERS in shown else {}),
     }
 
 

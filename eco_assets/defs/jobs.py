@@ -11,6 +11,8 @@ WEEKLY = "eco_weekly"
 TRAIN, EVALUATE, EXPORT = "train", "evaluate", "export"
 # Groups that are not of every day: what judges models, files of marts, forecasts that no policy reads.
 EVALUATIONS, EXPORTS, WEEKLY_MODELS = "evaluations", "exports", "weekly_models"
+PERIODIC, KNOWLEDGE = "periodic", "knowledge"  # reports of a week and a month; pages of no day
+WEEKLY_REPORTS, MONTHLY_COSTS = "weekly_reports", "monthly_costs"
 
 
 def agent_job(agent: str) -> str:
@@ -31,9 +33,12 @@ def _job(name: str, selection: dg.AssetSelection, description: str, agent: str =
 
 def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     """All jobs."""
-    everything = dg.AssetSelection.all() - dg.AssetSelection.groups("connections", "catalog", EVALUATIONS, EXPORTS, WEEKLY_MODELS)
+    everything = dg.AssetSelection.all() - dg.AssetSelection.groups(
+        "connections", "catalog", EVALUATIONS, EXPORTS, WEEKLY_MODELS, PERIODIC, KNOWLEDGE
+    )
     acting = dg.AssetSelection.groups("executions", "finops", "slo", "reports")
     group_page = dg.AssetSelection.assets(["reports", "grupo", "daily_index"])
+    month = dg.AssetSelection.assets(["periodic", "grupo", "monthly_costs"])
     every_agent = [
         _job(
             agent_job(agent),
@@ -63,6 +68,8 @@ def jobs() -> list[dg.UnresolvedAssetJobDefinition]:
         _job(TRAIN, dg.AssetSelection.groups("models"), "Trains the models of every day whose rows or code changed, and scores."),
         _job(EVALUATE, dg.AssetSelection.groups(EVALUATIONS), "Judges every model by what came true since it predicted."),
         _job(EXPORT, dg.AssetSelection.groups(EXPORTS), "Every mart of one day as a file."),
+        _job(WEEKLY_REPORTS, dg.AssetSelection.groups(PERIODIC) - month, "Every agent's report on the seven days up to one day."),
+        _job(MONTHLY_COSTS, month, "What the agents cost in the month up to one day."),
         *every_agent,
         *executions,
     ]

@@ -3,7 +3,8 @@
 The day is the last business day of the data, not the wall clock's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ import dagster as dg
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eco_assets.defs.jobs import WEEKLY
+from eco_assets.defs.jobs import MONTHLY_COSTS, WEEKLY, WEEKLY_REPORTS
 from eco_assets.errors import ConfigError, EcoError
 from eco_assets.settings import PROJECT_ROOT
 from resources.platform import PlatformResource
@@ -23,6 +24,21 @@ TABLE = (
     ("weekly", WEEKLY, "0 3 * * 1", "Checks data and trains what changed, Mondays at 03:00."),
 )
 
+
+def closed_week(day: date) -> date:
+    """The day that a weekly report ends with: Sunday, where the business has reached no further than Monday."""
+    return day - timedelta(days=1) if day.weekday() == 0 else day
+
+
+def closed_month(day: date) -> date:
+    """The day that a month's costs end with: the last of the month before, where the business has only begun the new one."""
+    return day - timedelta(days=1) if day.day == 1 else day
+
+
+PERIODS = (
+    (WEEKLY_REPORTS, "0 6 * * 1", "Reports on every agent's week, Mondays at 06:00.", closed_week),
+    (MONTHLY_COSTS, "30 6 1 * *", "Reports what the agents cost in the month before, on the first at 06:30.", closed_month),
+)
 
 FOLDER = PROJECT_ROOT / "ml" / "schedules"
 
@@ -47,11 +63,13 @@ def read_schedule(path: Path) -> ModelSchedule:
         raise ConfigError(f"{path.name}: {error}") from error
 
 
-def _schedule(name: str, job: str, cron: str, description: str, zone: str = ZONE) -> dg.ScheduleDefinition:
+def _schedule(
+    name: str, job: str, cron: str, description: str, zone: str = ZONE, shift: Callable[[date], date] = lambda day: day
+) -> dg.ScheduleDefinition:
     @dg.schedule(name=name, job_name=job, cron_schedule=cron, execution_timezone=zone, description=description)
     def tick(context: dg.ScheduleEvaluationContext, platform: PlatformResource) -> dg.RunRequest | dg.SkipReason:
         try:
-            day = platform.get().business_date().isoformat()
+            day = shift(platform.get().business_date()).isoformat()
         except EcoError as error:
             return dg.SkipReason(str(error))
         return dg.RunRequest(run_key=f"{name}:{context.scheduled_execution_time:%Y-%m-%dT%H:%M}", partition_key=day)
@@ -63,6 +81,8 @@ def schedules() -> Iterator[dg.ScheduleDefinition]:
     """All schedules of the table."""
     for row in TABLE:
         yield _schedule(*row)
+    for job, cron, description, shift in PERIODS:
+        yield _schedule(job, job, cron, description, shift=shift)
     for path in sorted(FOLDER.glob("*.yaml")):
         each = read_schedule(path)
         yield _schedule(each.name, each.job, each.cron, each.description, each.timezone)

@@ -14,12 +14,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eco_assets.day import HELD, SUPERSEDED, resolutions, standing_decisions
-from eco_assets.errors import PermanentError
+from eco_assets.jorge.approvals import APPROVED, EXPIRED, REJECTED, answer, counts, sweep
+from eco_assets.jorge.dead_letters import last_record
 from eco_assets.jorge.engine import Engine
 from eco_assets.ledger import Entry, Ledger
 from eco_assets.mcp.mega.standing import commit, resolve_day, resolving
 
-APPROVED, REJECTED = "approved", "rejected"
+__all__ = ["APPROVED", "REJECTED", "Executed", "answer", "execute_day", "execution_of"]
+
+
+Intake = Callable[[str, list[dict[str, Any]]], tuple[list[dict[str, Any]], list[dict[str, Any]]]]
+"""An agent's orders to those that its queue takes now and those that it does not."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,9 @@ class Executed:
         return counts
 
 
-def execute_day(ledger: Ledger, agent: str, as_of: str, engine: Callable[[], AbstractContextManager[Engine]]) -> Executed:
+def execute_day(
+    ledger: Ledger, agent: str, as_of: str, engine: Callable[[], AbstractContextManager[Engine]], *, intake: Intake | None = None
+) -> Executed:
     """Carry out what was decided for one agent on one business day and not carried out yet.
 
     Args:
@@ -45,29 +52,34 @@ def execute_day(ledger: Ledger, agent: str, as_of: str, engine: Callable[[], Abs
         agent: whose decisions.
         as_of: the business day, ISO.
         engine: opens an engine; called only when there is something to run.
+        intake: splits an agent's orders into those that its queue takes now and those that are held back; without it all are handed over.
     """
+    sweep(ledger, agent=agent, as_of=as_of)
     with resolving(ledger):
         resolve_day(ledger, as_of)
         day = _sorted_out(ledger, agent, as_of)
-        commit(ledger, agent, as_of, day.ready)
-    ready, waiting, repeated = day.ready, day.waiting, day.repeated
+        ready, held_back = intake(agent, day.ready) if intake is not None else (day.ready, [])
+        commit(ledger, agent, as_of, ready)
+    waiting, repeated = day.waiting, day.repeated
     fresh = [_without_steps(decision, "already_acted") for decision in repeated]
-    fresh += [_without_steps(decision, "rejected") for decision in day.refused if decision not in repeated]
+    fresh += [_without_steps(decision, outcome) for decision, outcome in day.refused if decision not in repeated]
     if ready:
         with engine() as running:
             fresh += running.run(ready)
-    added = ledger.append(Entry("execution", record["workflow_id"], agent, as_of, record) for record in fresh)
+    added = ledger.append(Entry("execution", record["workflow_id"], record["agent"], as_of, record) for record in fresh)
     records = ledger.list("execution", agent=agent, as_of=as_of)
-    return Executed((*records, *(_without_steps(decision, "awaiting_approval") for decision in waiting if decision not in repeated)), added)
+    unstarted = [_without_steps(decision, "awaiting_approval") for decision in waiting if decision not in repeated]
+    unstarted += [_without_steps(decision, "held_back") for decision in held_back]
+    return Executed((*records, *unstarted), added)
 
 
 @dataclass(frozen=True)
 class _Day:
-    """The standing decisions that act: to carry out now, to wait for a person, refused by one, of a subject that was acted on."""
+    """The standing decisions that act: to carry out now, to wait for a person, refused (and how), of a subject that was acted on."""
 
     ready: list[dict[str, Any]]
     waiting: list[dict[str, Any]]
-    refused: list[dict[str, Any]]
+    refused: list[tuple[dict[str, Any], str]]
     repeated: list[dict[str, Any]]
 
 
@@ -75,11 +87,19 @@ def _sorted_out(ledger: Ledger, agent: str, as_of: str) -> _Day:
     decisions = [decision for decision in standing_decisions(ledger, agent, as_of) if decision["workflow"]]
     done, acted = _acted(ledger, agent, as_of)
     repeated = [d for d in decisions if d["decision_id"] not in done and (d["point"], d["subject"]) in acted]
-    answers = {answer["decision_id"]: answer["verdict"] for answer in ledger.list("approval", agent=agent, as_of=as_of)}
-    waiting = [d for d in decisions if d["requires_approval"] and answers.get(d["decision_id"]) not in (APPROVED, REJECTED)]
-    refused = [d for d in decisions if answers.get(d["decision_id"]) == REJECTED and d["decision_id"] not in done]
+    given = {entry["decision_id"]: entry for entry in ledger.list("approval", agent=agent, as_of=as_of)}
+    answers = {d["decision_id"]: _verdict_for(d, given) for d in decisions}
+    waiting = [d for d in decisions if d["requires_approval"] and answers[d["decision_id"]] not in (APPROVED, REJECTED, EXPIRED)]
+    refused = [d for d in decisions if answers[d["decision_id"]] in (REJECTED, EXPIRED) and d["decision_id"] not in done]
     held = {decision["decision_id"] for decision in (*repeated, *waiting, *refused)} | done
-    return _Day([decision for decision in decisions if decision["decision_id"] not in held], waiting, refused, repeated)
+    ready = [decision for decision in decisions if decision["decision_id"] not in held]
+    return _Day(ready, waiting, [(decision, answers[decision["decision_id"]]) for decision in refused], repeated)
+
+
+def _verdict_for(decision: dict[str, Any], given: dict[str, dict[str, Any]]) -> str:
+    """The answer to a decision; none where it was given to other content."""
+    found = given.get(decision["decision_id"])
+    return str(found["verdict"]) if found is not None and counts(found, decision) else ""
 
 
 def _acted(ledger: Ledger, agent: str, as_of: str) -> tuple[set[str], set[tuple[str, str]]]:
@@ -88,30 +108,6 @@ def _acted(ledger: Ledger, agent: str, as_of: str) -> tuple[set[str], set[tuple[
     records = ledger.list("execution", agent=agent, as_of=as_of)
     acted = {subjects[r["decision_id"]] for r in records if r["outcome"] in ("completed", "failed") and r["decision_id"] in subjects}
     return {record["decision_id"] for record in records}, acted
-
-
-def answer(ledger: Ledger, decision_id: str, *, by: str, verdict: str, why: str = "") -> dict[str, Any]:
-    """Record a person's answer to a decision that waits for one; returns the decision.
-
-    Raises:
-        NotFound: no such decision.
-        PermanentError: it does not wait for an answer, has one already, or the answer is neither yes nor no.
-    """
-    if verdict not in (APPROVED, REJECTED):
-        raise PermanentError(f"{verdict!r} is no answer; it must be {APPROVED} or {REJECTED}")
-    decision = ledger.get("decision", decision_id)
-    if not decision["requires_approval"] and not _is_held(ledger, decision):
-        raise PermanentError(f"{decision['decision_id']} needs no approval")
-    body = {"decision_id": decision["decision_id"], "verdict": verdict, "by": by, "why": why}
-    if not ledger.append([Entry("approval", decision["decision_id"], decision["agent"], decision["as_of"], body)]):
-        earlier = ledger.get("approval", decision["decision_id"])
-        raise PermanentError(f"{decision['decision_id']} was {earlier['verdict']} by {earlier['by']} already")
-    return decision
-
-
-def _is_held(ledger: Ledger, decision: dict[str, Any]) -> bool:
-    """Whether a person must choose between this decision and a rival."""
-    return _verdict(ledger, decision) == HELD
 
 
 def _verdict(ledger: Ledger, decision: dict[str, Any]) -> str:
@@ -126,7 +122,7 @@ def execution_of(ledger: Ledger, decision: dict[str, Any]) -> dict[str, Any]:
     records = ledger.list("execution", agent=decision["agent"], as_of=decision["as_of"])
     found = [record for record in records if record["decision_id"] == decision["decision_id"]]
     if found:
-        return found[0]
+        return last_record(ledger, found[0]["workflow_id"]) or found[0]
     verdict = _verdict(ledger, decision)
     if verdict == SUPERSEDED:
         return _without_steps(decision, SUPERSEDED)

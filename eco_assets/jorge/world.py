@@ -1,113 +1,150 @@
 """The doors through which steps act on the world. Each call carries a key; the same key acts once, however often it is called.
 
-While no sender is configured, a message lies in the outbox in its final form, one JSON file a key. What is scarce (people's hours,
-budgets) is booked in a small SQLite file.
+A door that `doors.yaml` configures leads outside (`doors/`). A message to any other lies in the outbox in its final form, one JSON file a
+key. What is scarce (people's hours, budgets) is booked in the small database beside the engine.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eco_assets.errors import ActionRefused, DoorUnavailable
+from eco_assets.errors import ActionRefused
+from eco_assets.jorge.doors.outbox import Outbox
+from eco_assets.jorge.doors.store import Store, open_store
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS bookings (
-  key TEXT PRIMARY KEY, resource TEXT NOT NULL, day TEXT NOT NULL, quantity REAL NOT NULL, is_released INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX IF NOT EXISTS bookings_by_day ON bookings (resource, day);
-"""
+if TYPE_CHECKING:
+    from eco_assets.jorge.doors.guarded import GuardedDoor
+    from eco_assets.jorge.doors.journal import Journal
+    from eco_assets.jorge.doors.options import Options
+
+_TAKEN = "SELECT coalesce(sum(quantity), 0) FROM bookings WHERE resource = ? AND day = ? AND is_released = 0"
+
+
+@dataclass(frozen=True)
+class DoorState:
+    """How a configured door stands: its breaker (`closed`, `open`, `half_open`), the last failure, and keys by journal state."""
+
+    name: str
+    kind: str
+    breaker: str
+    last_error: str
+    deliveries: dict[str, int]
 
 
 class World:
-    """The outbox folder and the bookings file of one installation."""
+    """Doors, outbox and bookings of one installation."""
 
-    def __init__(self, outbox: Path, bookings: Path) -> None:
-        self._outbox = outbox
-        self._bookings = bookings
-        bookings.parent.mkdir(parents=True, exist_ok=True)
-        with self._db() as db:
-            db.executescript(_SCHEMA)
+    def __init__(self, outbox: Path, bookings: Path | str, doors: Path | None = None) -> None:
+        """Nothing is connected before it is used.
 
-    def send(self, door: str, key: str, message: Mapping[str, Any]) -> str:
-        """Put a message into the outbox; returns its file name.
+        Args:
+            outbox: folder of what no door is configured for.
+            bookings: SQLite file of bookings and deliveries, or the `postgresql://` URL of a database.
+            doors: `doors.yaml`, read when a door is first used; without one everything goes to the outbox.
+        """
+        self._outbox = Outbox(outbox)
+        self._store: Store = open_store(bookings)
+        self._doors_file = doors
+
+    def send(self, door: str, key: str, message: Mapping[str, Any], *, kind: str = "") -> str:
+        """Send a message through a door, once a key; returns what became of it in a few words.
+
+        Args:
+            door: its name.
+            key: the step's idempotency key.
+            message: what the step says.
+            kind: the form it takes in the outbox: `email`, `webhook`, `sql`, `mqtt`, `notion` or `file`; JSON otherwise.
 
         Raises:
-            DoorUnavailable: it could not be written; the same call may go through later.
+            DoorUnavailable: not now; the same call may go through later.
+            ActionRefused: the far side will never do it.
+            OutcomeUnknown: it may have been done, and asking again would do it twice.
+            ConfigError: `doors.yaml` is malformed, or a variable that it names is not set.
         """
-        return self._write(door, key, {"key": key, "door": door, **message})
+        configured = self._doors.get(door)
+        if configured is None:
+            return self._outbox.send(door, key, message, kind)
+        return configured.send(key, message)
 
-    def withdraw(self, door: str, key: str) -> str:
-        """Take a message back: a second message tells the receiver to ignore the first. Raises as `send` does.
-
-        A door that cannot be written and does not hold the message never had it, so there is nothing to take back.
-        """
-        try:
-            return self._write(door, f"{key}/withdraw", {"key": key, "door": door, "withdraws": key})
-        except DoorUnavailable:
-            if self._target(door, key).exists():
-                raise
-            return "nothing was sent"
+    def withdraw(self, door: str, key: str, message: Mapping[str, Any] | None = None, *, kind: str = "") -> str:
+        """Take back what was sent with a key; what never left needs nothing. `message` and `kind` are as for `send`, which raises alike."""
+        configured = self._doors.get(door)
+        if configured is None:
+            return self._outbox.withdraw(door, key, message or {}, kind if message else "")
+        return configured.withdraw(key, message or {})
 
     def book(self, resource: str, key: str, *, day: str, quantity: float, capacity: float) -> str:
         """Book `quantity` of a resource for a day.
 
         Raises:
             ActionRefused: less than that is left of the day's `capacity`.
-            DoorUnavailable: the bookings file is busy or broken.
+            DoorUnavailable: the bookings are busy or broken.
         """
-        with self._db() as db:
-            db.execute("BEGIN IMMEDIATE")
-            row = db.execute("SELECT is_released FROM bookings WHERE key = ?", (key,)).fetchone()
-            if row is None:
-                query = "SELECT coalesce(sum(quantity), 0) FROM bookings WHERE resource = ? AND day = ? AND is_released = 0"
-                taken = float(db.execute(query, (resource, day)).fetchone()[0])
+        with self._store.transaction() as db:
+            db.alone(f"booking {resource} {day}")
+            held = db.execute("SELECT is_released FROM bookings WHERE key = ?", (key,))
+            if not held or held[0][0]:
+                taken = float(db.execute(_TAKEN, (resource, day))[0][0])
                 if taken + quantity > capacity:
                     raise ActionRefused(f"{resource} on {day}: {taken:g} of {capacity:g} taken, {quantity:g} more asked for")
-                db.execute("INSERT INTO bookings (key, resource, day, quantity) VALUES (?, ?, ?, ?)", (key, resource, day, quantity))
-            db.execute("COMMIT")
+                db.execute(
+                    "INSERT INTO bookings (key, resource, day, quantity) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (key) DO UPDATE SET quantity = excluded.quantity, is_released = 0",
+                    (key, resource, day, quantity),
+                )
         return f"{resource}: {quantity:g}"
 
     def release(self, key: str) -> str:
         """Give a booking back; a booking that never was is fine."""
-        with self._db() as db:
+        with self._store.transaction() as db:
             db.execute("UPDATE bookings SET is_released = 1 WHERE key = ?", (key,))
         return "released"
 
     def booked(self, resource: str, day: str) -> float:
         """How much of a resource is taken on a day."""
-        with self._db() as db:
-            query = "SELECT coalesce(sum(quantity), 0) FROM bookings WHERE resource = ? AND day = ? AND is_released = 0"
-            return float(db.execute(query, (resource, day)).fetchone()[0])
+        with self._store.transaction() as db:
+            return float(db.execute(_TAKEN, (resource, day))[0][0])
 
-    def _write(self, door: str, key: str, message: Mapping[str, Any]) -> str:
-        target = self._target(door, key)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps(message, ensure_ascii=False, indent=1, sort_keys=True), encoding="utf-8")
-            temporary.replace(target)
-        except OSError as error:
-            raise DoorUnavailable(f"the outbox {door} cannot be written: {error}") from error
-        return f"{door}/{target.name}"
+    def doors(self) -> list[DoorState]:
+        """Every configured door, for health checks and `eco doors`; nothing is asked of the far sides."""
+        counts = self.journal.counts()
+        return [
+            DoorState(name, each.door.kind, each.breaker.state, each.breaker.last_error, counts.get(name, {}))
+            for name, each in sorted(self._doors.items())
+        ]
 
-    def _target(self, door: str, key: str) -> Path:
-        return self._outbox / door / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    def check(self, door: str) -> str:
+        """Reach a configured door's far side without acting there; says what answered. Raises as `send` does."""
+        configured = self._doors.get(door)
+        if configured is None:
+            known = ", ".join(sorted(self._doors)) or "none"
+            raise ActionRefused(f"no door {door!r} is configured; those that are: {known}. Messages to it go to the outbox")
+        return configured.door.check()
 
-    @contextmanager
-    def _db(self) -> Iterator[sqlite3.Connection]:
-        try:
-            db = sqlite3.connect(self._bookings, timeout=30, isolation_level=None)
-            try:
-                db.execute("PRAGMA journal_mode=WAL")
-                yield db
-            finally:
-                db.close()
-        except sqlite3.OperationalError as error:
-            raise DoorUnavailable(f"the bookings file cannot be used: {error}") from error
+    @cached_property
+    def journal(self) -> Journal:
+        """What became of each key at the configured doors."""
+        from eco_assets.jorge.doors.journal import Journal
+
+        return Journal(self._store)
+
+    @cached_property
+    def options(self) -> dict[str, Options]:
+        """The configured doors' options. Raises `ConfigError` as `send` does."""
+        if self._doors_file is None or not self._doors_file.exists():
+            return {}
+        from eco_assets.jorge.doors.configured import read_doors
+
+        return read_doors(self._doors_file)
+
+    @cached_property
+    def _doors(self) -> dict[str, GuardedDoor]:
+        if not self.options:
+            return {}
+        from eco_assets.jorge.doors.configured import open_doors
+
+        return open_doors(self.options, self.journal)

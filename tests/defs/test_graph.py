@@ -24,6 +24,7 @@ from eco_assets.defs.tables import assets_read_by, prediction_key
 from eco_assets.mcp.policies import load_policies
 from eco_assets.settings import AGENTS
 from ml.families import FAMILIES
+from notion_sync.proposal_pages import proposing_agents
 
 OWNERS = (*AGENTS, "financeiro", "grupo", "mega")
 LAYERS = {
@@ -44,10 +45,12 @@ LAYERS = {
     "evaluations": "evaluations",
     "exports": "exports",
     "language": WEEKLY_MODELS,
+    "periodic": "periodic",
+    "knowledge": "knowledge",
 }
 _EVERY_WEEK = [family for family in FAMILIES.values() if not family.is_daily]
 WEEKLY = {key for family in _EVERY_WEEK for key in (family_key(family), prediction_key(family.table))}
-DAILY_LAYERS = {*LAYERS} - {"source", "raw", "staging", "features"}
+DAILY_LAYERS = {*LAYERS} - {"source", "raw", "staging", "features", "knowledge"}
 RAW_SQL = "#### Raw SQL:"  # dagster-dbt adds it to a model's own words
 
 
@@ -189,7 +192,8 @@ def test_decisions_come_from_every_table_that_their_policy_reads(graph: AssetGra
 @pytest.mark.parametrize("agent", AGENTS)
 def test_every_report_leads_back_to_the_files_of_its_agent(graph: AssetGraph, agent: str) -> None:
     reports = [node.key for node in graph.asset_nodes if node.key.path[:2] == ["reports", agent]]
-    assert len(reports) == 2
+    made = {"daily_report", "decision_log", "decision_records"} | ({"proposals"} if agent in proposing_agents() else set())
+    assert {key.path[2] for key in reports} == made
     for report in reports:
         behind = ancestors(graph, report)
         assert {key.path[0] for key in behind} >= set(LAYERS) - {
@@ -201,6 +205,8 @@ def test_every_report_leads_back_to_the_files_of_its_agent(graph: AssetGraph, ag
             "evaluations",
             "exports",
             "language",
+            "periodic",
+            "knowledge",
         }
         assert any(key.path[:2] == ["source", agent] for key in behind)
 

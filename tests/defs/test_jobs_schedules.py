@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,12 +12,25 @@ from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from eco_assets.defs.catalog import KEY as CATALOG
 from eco_assets.defs.environments import TABLE, Environment, of_environment
-from eco_assets.defs.jobs import EVALUATIONS, EXPORTS, MAIN, WEEKLY, WEEKLY_MODELS, agent_job, execution_job
+from eco_assets.defs.jobs import (
+    EVALUATIONS,
+    EXPORTS,
+    KNOWLEDGE,
+    MAIN,
+    MONTHLY_COSTS,
+    PERIODIC,
+    WEEKLY,
+    WEEKLY_MODELS,
+    WEEKLY_REPORTS,
+    agent_job,
+    execution_job,
+)
 from eco_assets.defs.maintenance import compact_lake, maintenance_schedules
 from eco_assets.defs.mega import JOB as MEGA
 from eco_assets.defs.mega import KEY as PLAN
 from eco_assets.defs.partitions import DAILY
-from eco_assets.defs.schedules import read_schedule, schedules
+from eco_assets.defs.periodic import MONTHLY_KEY, weekly_key
+from eco_assets.defs.schedules import closed_month, closed_week, read_schedule, schedules
 from eco_assets.errors import ConfigError
 from eco_assets.platform import Platform
 from eco_assets.settings import AGENTS
@@ -42,7 +55,7 @@ def checked(repository: dg.RepositoryDefinition, job: str) -> set[dg.AssetCheckK
 
 def on_demand(repository: dg.RepositoryDefinition) -> set[dg.AssetKey]:
     """What is not built every day."""
-    groups = {EVALUATIONS, EXPORTS, WEEKLY_MODELS}
+    groups = {EVALUATIONS, EXPORTS, WEEKLY_MODELS, PERIODIC, KNOWLEDGE}
     return {node.key for node in repository.asset_graph.asset_nodes if node.group_name in groups}
 
 
@@ -53,8 +66,9 @@ def layers(keys: set[dg.AssetKey]) -> set[str]:
 def test_every_job_loads_in_one_process_and_by_day_unless_it_is_no_days_work(repository: dg.RepositoryDefinition) -> None:
     named = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     one_each = {name(agent) for agent in AGENTS for name in (agent_job, execution_job)}
-    undated = {"compact_lake", "purge_events", "catalog", "arrivals_industrial"}
-    assert {job.name for job in named} == {MAIN, "decide", WEEKLY, "train", "evaluate", "export", MEGA} | one_each | undated
+    undated = {"compact_lake", "purge_events", "catalog", "arrivals_industrial", KNOWLEDGE}
+    dated = {MAIN, "decide", WEEKLY, "train", "evaluate", "export", MEGA, WEEKLY_REPORTS, MONTHLY_COSTS}
+    assert {job.name for job in named} == dated | one_each | undated
     for job in named:
         assert job.description, job.name
         assert job.partitions_def == (None if job.name in undated else DAILY), job.name
@@ -75,7 +89,10 @@ def test_what_is_not_of_every_day_has_a_job_of_its_own(repository: dg.Repository
     assert layers(built(repository, "train")) == {"models", "predictions"}
     assert layers(built(repository, "evaluate")) == {"evaluations"}
     assert layers(built(repository, "export")) == {"exports"}
-    assert on_demand(repository) == every_week | built(repository, "evaluate") | built(repository, "export")
+    jobs = ("evaluate", "export", WEEKLY_REPORTS, MONTHLY_COSTS, KNOWLEDGE)
+    assert on_demand(repository) == every_week.union(*(built(repository, job) for job in jobs))
+    assert built(repository, WEEKLY_REPORTS) == {weekly_key(agent) for agent in AGENTS}
+    assert built(repository, MONTHLY_COSTS) == {MONTHLY_KEY}
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -122,7 +139,8 @@ def test_the_weekly_job_decides_nothing(repository: dg.RepositoryDefinition) -> 
 def test_every_schedule_resolves_to_its_job(repository: dg.RepositoryDefinition) -> None:
     jobs = {schedule.name: schedule.job_name for schedule in repository.schedule_defs}
     models = {"daily_retrain": "train", "weekly_eval": "evaluate"}
-    assert jobs == {"daily": "decide", "weekly": WEEKLY, "compaction": "compact_lake", "event_purge": "purge_events"} | models
+    pages = {name: name for name in (WEEKLY_REPORTS, MONTHLY_COSTS, KNOWLEDGE)}
+    assert jobs == {"daily": "decide", "weekly": WEEKLY, "compaction": "compact_lake", "event_purge": "purge_events"} | models | pages
     for schedule in repository.schedule_defs:
         assert repository.has_job(schedule.job_name)
         assert schedule.execution_timezone == "America/Sao_Paulo"
@@ -159,6 +177,13 @@ def tick(repository: dg.RepositoryDefinition, schedule: str) -> ScheduleExecutio
         resources = {"platform": PlatformResource()}
         context = dg.build_schedule_context(instance, MONDAY, resources=resources, repository_def=repository)
         return repository.get_schedule_def(schedule).evaluate_tick(context)
+
+
+def test_a_week_and_a_month_are_reported_when_they_are_over() -> None:
+    assert closed_week(date(2026, 11, 23)) == date(2026, 11, 22)  # a Monday: its week has only begun
+    assert closed_week(date(2026, 10, 31)) == date(2026, 10, 31)
+    assert closed_month(date(2026, 11, 1)) == date(2026, 10, 31)
+    assert closed_month(date(2026, 11, 2)) == date(2026, 11, 2)
 
 
 def test_compacting_keeps_what_is_served(platform: Platform) -> None:

@@ -1,6 +1,7 @@
 """Every workflow of every agent. A new one is one block in its agent's file."""
 
-from eco_assets.jorge.agents import agencia, comercial, industrial, varejo
-from eco_assets.jorge.saga import catalogue
+from eco_assets.jorge.agents import agencia, comercial, industrial, mega, varejo
+from eco_assets.jorge.workflow import catalogue
 
-SAGAS = catalogue((*comercial.SAGAS, *varejo.SAGAS, *industrial.SAGAS, *agencia.SAGAS))
+WORKFLOWS = catalogue((*comercial.WORKFLOWS, *varejo.WORKFLOWS, *industrial.WORKFLOWS, *agencia.WORKFLOWS, *mega.WORKFLOWS))
+SAGAS = WORKFLOWS  # the name of before the mega-agent had workflows of its own

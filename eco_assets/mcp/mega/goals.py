@@ -94,6 +94,7 @@ class Template(Strict):
     examples: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     trigger: Trigger | None = None
+    workflow: str = Field(default="mega.dividir_meta", pattern=r"^mega\.[a-z_]+$", description="what is carried out about the goal itself")
     indicator: Measure | None = None
     caps: tuple[Cap, ...] = ()
     gives_precedence: bool = Field(default=True, description="what agents propose for it goes before what is worth more")

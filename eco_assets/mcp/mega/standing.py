@@ -51,7 +51,7 @@ def state_of(ledger: Ledger, as_of: str) -> State:
 
 def contenders(ledger: Ledger, as_of: str, state: State) -> list[dict[str, Any]]:
     """The decisions that take part: about each subject the one that was begun, else the newest; none that was refused or undone."""
-    refused = {entry["decision_id"] for entry in ledger.list("approval", as_of=as_of) if entry["verdict"] == "rejected"}
+    refused = {entry["decision_id"] for entry in ledger.list("approval", as_of=as_of) if entry["verdict"] in ("rejected", "expired")}
     over = {r["decision_id"] for r in ledger.list("execution", as_of=as_of) if r["outcome"] not in ("completed", "failed")}
     taken: dict[tuple[str, str, str], dict[str, Any]] = {}
     for decision in ledger.list("decision", as_of=as_of):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eco_assets.mcp.service import handlers, wire
+from eco_assets.mcp.service import handlers, notion, wire
 from eco_assets.mcp.service.operation import JSON, Operation
 from eco_assets.mcp.service.problems import MEDIA_TYPE
 from eco_assets.mcp.service.schema import ApprovalRequest, BatchRequest, DecideRequest, OutcomeRequest, WireRequest, components
@@ -128,6 +128,16 @@ OPERATIONS: tuple[Operation, ...] = (
         example={"verdict": "approved", "why": "dentro do plano"},
         statuses=(400, 404, 409, 413, 422, 503),
     ),
+    Operation(
+        "notion_webhook",
+        "POST",
+        "/v1/notion/webhook",
+        "Notion's webhook deliveries, signed over the raw body; each counts once.",
+        notion.webhook,
+        scope=None,
+        statuses=(401, 409, 413, 422),
+        is_raw=True,
+    ),
     Operation("live", "GET", "/health/live", "The process answers.", handlers.live, scope=None, answer="Health"),
     Operation("ready", "GET", "/health/ready", "It takes decisions.", handlers.ready, scope=None, answer="Health", statuses=(503,)),
     Operation("deep", "GET", "/health/deep", "Every part, with what is wrong with it.", handlers.deep, answer="Health", statuses=(503,)),
@@ -174,6 +184,8 @@ def _described(operation: Operation) -> dict[str, Any]:
     }
     if operation.scope is not None:
         found["security"] = [{"key": []}]
+    if operation.is_raw:
+        found["requestBody"] = {"required": True, "content": {JSON: {"schema": {"type": "object"}}}}
     if operation.request is not None:
         body = {"schema": {"$ref": f"#/components/schemas/{operation.request.__name__}"}, "example": operation.example}
         found["requestBody"] = {"required": True, "content": {JSON: body}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +109,8 @@ async def approvals(service: Service, call: Call) -> Reply:
 async def approve(service: Service, call: Call) -> Reply:
     """`POST /v1/approvals/{id}`: a person's answer."""
     request: ApprovalRequest = call.body
-    found = await service.slowly(answer_approval, service, _id(call), request.verdict, request.by or call.key.name, request.why)
-    return Reply(msgspec.json.encode(found))
+    given = Given(request.verdict, request.by or call.key.name, request.content_hash, "http", request.why, call.key.name)
+    return Reply(msgspec.json.encode(await service.slowly(answer_approval, service, _id(call), given)))
 
 
 async def live(service: Service, call: Call) -> Reply:
@@ -141,29 +142,39 @@ async def metrics(service: Service, call: Call) -> Reply:
 
 
 def waiting(service: Service, agent: str | None, as_of: str | None) -> list[dict[str, Any]]:
-    """Standing decisions that need a person's answer and have none."""
-    from eco_assets.day import standing_decisions
+    """Standing decisions that need a person's answer and have none, each with its `content_hash` and until when it may be answered."""
+    from eco_assets.jorge.approvals import waiting as unanswered
 
-    ledger = service.platform.ledger
     editions = [service.online.edition(name) for name in service.policies]
     days = {(edition.point.split("/")[0], edition.as_of) for edition in editions if edition is not None}
     if as_of is not None:
         days = {(name.split("/")[0], as_of) for name in service.policies}
     wanted = sorted((one, day) for one, day in days if agent in (None, one))
-    found: list[dict[str, Any]] = []
-    for one, day in wanted:
-        answered = {entry["decision_id"] for entry in ledger.list("approval", agent=one, as_of=day)}
-        standing = standing_decisions(ledger, one, day)
-        found += [each for each in standing if each["requires_approval"] and each["decision_id"] not in answered]
-    return found
+    return [decision for one, day in wanted for decision in unanswered(service.platform.ledger, one, day)]
 
 
-def answer_approval(service: Service, decision_id: str, verdict: str, by: str, why: str) -> dict[str, Any]:
-    """Record a person's answer to a decision that waits."""
-    from eco_assets.jorge.dispatch import answer
+@dataclass(frozen=True)
+class Given:
+    """A person's answer as a door brings it; `via` names the key that vouches for the person."""
 
-    decided = answer(service.platform.ledger, decision_id, by=by, verdict=verdict, why=why)
-    return {"decision_id": decided["decision_id"], "verdict": verdict, "by": by, "why": why}
+    verdict: str
+    by: str
+    content_hash: str | None
+    source: str
+    why: str
+    via: str
+
+
+def answer_approval(service: Service, decision_id: str, given: Given) -> dict[str, Any]:
+    """Record a person's answer to a decision that waits; returns it as the ledger has it."""
+    from eco_assets.jorge.approvals import answer
+    from eco_assets.jorge.approvers import approvers
+
+    ledger, people = service.platform.ledger, approvers(service.settings)
+    told = (given.content_hash, given.source, given.why)
+    decided = answer(ledger, decision_id, given.verdict, given.by, *told, people=people, via=given.via)
+    recorded = ledger.get("approval", decided["decision_id"])
+    return {name: recorded[name] for name in ("decision_id", "verdict", "by", "why", "content_hash")}
 
 
 def _parts(service: Service) -> dict[str, dict[str, Any]]:

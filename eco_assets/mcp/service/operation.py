@@ -97,6 +97,7 @@ class Operation:
         answer: name of the answer's schema.
         example, sample: of a request and of an answer, for the OpenAPI page.
         statuses: what it may answer besides 200, 401, 403 and 429.
+        is_raw: the handler gets the body as the bytes that came, because they are signed.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Operation:
     query: tuple[tuple[str, dict[str, Any], str], ...] = ()
     media_type: str = JSON
     has_request_key: bool = False
+    is_raw: bool = False
 
 
 class Doorman:
@@ -147,7 +149,7 @@ class Doorman:
         headers = dict(scope["headers"])
         key = ANYBODY if operation.scope is None else self._let_in(operation.scope, headers)
         raw = await read_body(headers, receive, self._service.settings.serve_max_body_kb * 1024)
-        body = self._decoded(operation, raw) if operation.request is not None else None
+        body = self._decoded(operation, raw) if operation.request is not None else raw if operation.is_raw else None
         fingerprint = hashlib.sha256(operation.path.encode() + b"\x1f" + raw).hexdigest() if operation.has_request_key else ""
         query = _checked_query(operation, parsed_query(scope))
         return await operation.handler(self._service, Call(key, headers, path, query, body, fingerprint, instance))

@@ -43,11 +43,12 @@ class BatchRequest(Struct, forbid_unknown_fields=True):
 
 
 class ApprovalRequest(Struct, forbid_unknown_fields=True):
-    """A person's answer. The key's name stands for the person unless `by` says who it is."""
+    """A person's answer. The key's name stands for the person unless `by` says who it is; `content_hash` is of what the person saw."""
 
     verdict: Literal["approved", "rejected"]
     why: Text = ""
     by: Text = ""
+    content_hash: Annotated[str, Meta(pattern="^[0-9a-f]{12,64}$")] | None = None
 
 
 class OutcomeRequest(Struct, forbid_unknown_fields=True):

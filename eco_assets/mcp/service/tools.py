@@ -83,6 +83,7 @@ class Approved(BaseModel):
     verdict: str
     by: str
     why: str
+    content_hash: str
 
 
 class EcoServer(MCPServer[Any]):
@@ -206,10 +207,19 @@ def _approving(server: EcoServer, service: Service) -> None:
         return Listing(items=pages.plain(await _slowly(service, handlers.waiting, service, agent, as_of)))
 
     @server.tool(title="Responder a uma aprovação", annotations=WRITE, structured_output=True)
-    async def answer_approval(decision_id: str, verdict: str, why: str = "") -> Approved:
-        """Grava a resposta de uma pessoa: verdict é approved ou rejected. Não se desfaz."""
+    async def answer_approval(decision_id: str, verdict: str, content_hash: str, why: str = "", by: str = "") -> Approved:
+        """Grava a resposta de uma pessoa. Não se desfaz. Só vale para o conteúdo que a pessoa viu.
+
+        Args:
+            decision_id: a decisão que espera.
+            verdict: approved ou rejected.
+            content_hash: o da proposta que a pessoa viu, como em list_approvals.
+            why: o motivo, para o registro.
+            by: a pessoa que responde; o nome da chave por padrão.
+        """
         key = allowed("approve")
-        return Approved.model_validate(await _slowly(service, handlers.answer_approval, service, decision_id, verdict, key.name, why))
+        given = handlers.Given(verdict, by or key.name, content_hash, "mcp", why, key.name)
+        return Approved.model_validate(await _slowly(service, handlers.answer_approval, service, decision_id, given))
 
 
 def _assets(service: Service) -> Any:

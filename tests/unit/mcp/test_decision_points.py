@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from eco_assets.contracts.contract import load_contracts
-from eco_assets.jorge.agents import SAGAS
+from eco_assets.jorge.agents import WORKFLOWS
 from eco_assets.mcp.engine import Context, decide
 from eco_assets.mcp.policies import Policy, load_policies
 from eco_assets.mcp.policy_model import InlineTest
@@ -99,6 +99,6 @@ def test_the_trace_runs_on_the_raw_tables_and_names_file_and_row(raw: duckdb.Duc
 def test_pages_have_words_for_subject_actions_workflows_and_every_value(name: str) -> None:
     policy = POLICIES[name]
     assert policy.point in SUBJECTS
-    assert all(action.label and SAGAS[action.workflow].label for action in policy.actions if action.workflow)
+    assert all(action.label and WORKFLOWS[action.workflow].label for action in policy.actions if action.workflow)
     given = {key for test in policy.tests for part in (test.given.features, test.given.predictions) for key in part}
     assert [key for key in sorted(given) if not isinstance(term(key), str)] == []

@@ -3,6 +3,7 @@ SELECT
   o.customer_id,
   o.order_status,
   o.order_purchase_timestamp AS purchased_at,
+  o.order_approved_at AS approved_at,
   o.order_delivered_carrier_date AS shipped_at,
   o.order_delivered_customer_date AS delivered_at,
   o.order_estimated_delivery_date AS promised_at,
