@@ -15,7 +15,7 @@ from eco_assets.contracts.contract import load_contracts
 from eco_assets.day import standing_decisions, superseded_decisions
 from eco_assets.errors import NotFound
 from eco_assets.finops.costs import AgentCost, cost_per_agent
-from eco_assets.jorge.agents import SAGAS
+from eco_assets.jorge.agents import WORKFLOWS
 from eco_assets.mcp.policies import load_policies
 from eco_assets.platform import Platform
 from eco_assets.slo.objectives import SloResult, evaluate, load_objectives
@@ -113,7 +113,7 @@ CHARTS = {
 def labels() -> dict[str, str]:
     """Words for every action and workflow, as policies and sagas give them."""
     actions = {f"{policy.point}.{action.name}": action.label for policy in load_policies().values() for action in policy.actions}
-    return {**{name: saga.label for name, saga in SAGAS.items()}, **actions}
+    return {**{name: saga.label for name, saga in WORKFLOWS.items()}, **actions}
 
 
 def agent_cost(platform: Platform, agent: str, as_of: date) -> AgentCost:

@@ -15,10 +15,12 @@ from eco_assets.commands import (
     connectors,
     contracts,
     dlq,
+    doors,
     features,
     goal,
     ingest,
     jorge,
+    knowledge,
     lake,
     llm,
     models,
@@ -28,6 +30,7 @@ from eco_assets.commands import (
     quarantine,
 )
 from eco_assets.commands import serve as serving
+from eco_assets.commands.backfill import backfill, whatif
 from eco_assets.commands.export import export
 from eco_assets.commands.proposal import proposal
 from eco_assets.commands.report import report
@@ -36,6 +39,7 @@ from eco_assets.commands.search import search
 from eco_assets.commands.shared import Agent, Day, Json, guarded, known_agent, quiet
 from eco_assets.commands.shared import platform as open_platform
 from eco_assets.commands.worker import worker
+from eco_assets.commands.workflows import workflows
 from eco_assets.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -47,10 +51,12 @@ for name, noun in {
     "connectors": connectors,
     "contracts": contracts,
     "dlq": dlq,
+    "doors": doors,
     "features": features,
     "goal": goal,
     "ingest": ingest,
     "jorge": jorge,
+    "knowledge": knowledge,
     "lake": lake,
     "llm": llm,
     "models": models,
@@ -153,36 +159,14 @@ app.command("export")(export)
 app.command("proposal")(proposal)
 app.command("report")(report)
 app.command("resident")(resident)
+app.command("backfill")(backfill)
+app.command("whatif")(whatif)
 app.command("search")(search)
 app.command("worker")(worker)
+app.command("workflows")(workflows)
 app.command("serve")(serving.serve)
 app.command("mcp")(serving.mcp)
 app.add_typer(serving.keys_app, name="keys")
-
-
-@app.command()
-@guarded
-def workflows(as_json: Json = False) -> None:
-    """Every workflow: its steps and what undoes them."""
-    from eco_assets.jorge.agents import SAGAS
-
-    if as_json:
-        console.as_json(
-            [
-                {
-                    "name": saga.name,
-                    "agent": saga.agent,
-                    "description": saga.description,
-                    "steps": [{"name": step.name, "is_undone": step.undo is not None} for step in saga.steps],
-                }
-                for saga in SAGAS.values()
-            ]
-        )
-        return
-    rows = [
-        (saga.name, " → ".join(step.name + (" ⟲" if step.undo else "") for step in saga.steps), saga.description) for saga in SAGAS.values()
-    ]
-    console.table(f"{len(rows)} workflows (⟲ can be undone)", ("workflow", "steps", "what it does"), rows)
 
 
 @app.command()

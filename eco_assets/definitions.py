@@ -17,6 +17,7 @@ def defs() -> dg.Definitions:
 def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The definitions; tests may put other resources in the place of ours."""
     from eco_assets.defs.aurion import aurion_assets
+    from eco_assets.defs.backfill import backfill_jobs
     from eco_assets.defs.catalog import catalog, catalog_job, catalog_sensors
     from eco_assets.defs.checks import mart_checks
     from eco_assets.defs.connections import connection_assets, connection_checks, connection_jobs
@@ -29,9 +30,10 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.defs.features import feature_assets
     from eco_assets.defs.finops import finops_assets
     from eco_assets.defs.jobs import jobs
-    from eco_assets.defs.knowledge_pages import knowledge_job, knowledge_page_assets, knowledge_schedule
+    from eco_assets.defs.knowledge import knowledge_assets, knowledge_job
+    from eco_assets.defs.knowledge_pages import knowledge_page_assets, platform_pages_job, platform_pages_schedule
     from eco_assets.defs.language import review_language
-    from eco_assets.defs.maintenance import compact_lake, maintenance_schedules, purge_job
+    from eco_assets.defs.maintenance import compact_lake, maintenance_schedules, purge_job, upkeep_job
     from eco_assets.defs.mega import mega_job, plan_after_failure
     from eco_assets.defs.mega import plan as mega_plan
     from eco_assets.defs.mega_executions import mega_executions
@@ -50,10 +52,13 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     from eco_assets.settings import Settings
     from resources.dbt import DbtResource
     from resources.platform import PlatformResource
+    from sensors.answers import answers_sensors
     from sensors.arrivals import arrivals_sensors
     from sensors.decision_changes import decision_sensors
     from sensors.drift import drift_retrain
+    from sensors.feedback import feedback
     from sensors.incidents import incidents
+    from sensors.lag import lag_checks
     from sensors.model_reviews import model_reviews
 
     settings = Settings.from_env()
@@ -79,6 +84,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
                     *decision_record_assets(),
                     *periodic_assets(),
                     *knowledge_page_assets(),
+                    *knowledge_assets(),
                     *feature_assets(),
                     *online_assets(),
                     *evaluation_assets(),
@@ -89,14 +95,28 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
                 settings.source_url,
             )
         ],
-        asset_checks=[*mart_checks(), *quality_checks(), *connection_checks(settings)],
-        jobs=[*jobs(), *reading_jobs, *arrival_jobs(), catalog_job(), knowledge_job(), mega_job(), compact_lake, purge_job],
+        asset_checks=[*mart_checks(), *lag_checks(), *quality_checks(), *connection_checks(settings)],
+        jobs=[
+            *jobs(),
+            *reading_jobs,
+            *arrival_jobs(),
+            catalog_job(),
+            platform_pages_job(),
+            knowledge_job(),
+            mega_job(),
+            *backfill_jobs(),
+            compact_lake,
+            purge_job,
+            upkeep_job,
+        ],
         schedules=[
-            *of_environment((*schedules(), knowledge_schedule(), *maintenance_schedules()), settings.environment),
+            *of_environment((*schedules(), platform_pages_schedule(), *maintenance_schedules()), settings.environment),
             *reading_schedules,
         ],
         sensors=[
             *decision_sensors(),
+            *answers_sensors(),
+            feedback,
             *arrivals_sensors(),
             *catalog_sensors(),
             plan_after_failure(),

@@ -6,6 +6,7 @@ How a page looks is `notion_sync/generators`'s; `KINDS` is what the graph and `e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -28,25 +29,35 @@ def component_facts() -> ComponentFacts:
     from eco_assets.contracts.contract import load_contracts
     from eco_assets.finops.prices import declared_prices
     from eco_assets.jorge import agents
-    from eco_assets.mcp.policies import load_policies
     from eco_assets.slo.objectives import load_objectives
     from ml.families import FAMILIES
     from notion_sync.generators.component_pages import ComponentFacts, declared_components
 
     prices = declared_prices()
-    workflows = getattr(agents, "WORKFLOWS", None) or agents.SAGAS
+    workflows = agents.WORKFLOWS
     globs = {
         glob for body in declared_components().values() for name in ("schemas", "documents", "runbooks") for glob in body.get(name, ())
     }
     return ComponentFacts(
         contracts=[{"table": each.table, "version": each.version, "owner": each.owner} for each in load_contracts()],
-        policies=[{"name": each.name, "version": each.version} for each in load_policies().values()],
+        policies=list(_policies()),
         workflows=[{"name": each.name, "label": each.label} for each in workflows.values()],
         models=[{"name": each.name, "metric": each.primary_metric} for each in FAMILIES.values()],
         objectives=[{**each.model_dump(), "warning": each.alert.warning, "critical": each.alert.critical} for each in load_objectives()],
         prices=(("Uma hora de processador", brl(prices.cpu_hour_brl)), ("Um dólar", brl(prices.usd_brl))),
         files={glob: sorted(path.relative_to(PROJECT_ROOT).as_posix() for path in PROJECT_ROOT.glob(glob)) for glob in globs},
     )
+
+
+def _policies() -> Iterator[dict[str, str]]:
+    """Name and version of each policy, as its file says them: loading them would compile every expression (14 s)."""
+    import yaml
+
+    from eco_assets.mcp.policies import POLICIES
+
+    for file in sorted(POLICIES.glob("*/*.yaml")):
+        body = yaml.load(file.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 -- both are safe ones
+        yield {"name": f"{body['agent']}/{body['point']}", "version": str(body["version"])}
 
 
 def component_pages(platform: Platform) -> tuple[Rendered, ...]:
@@ -79,6 +90,15 @@ def incident_pages(platform: Platform) -> tuple[Rendered, ...]:
     return post_mortems(platform.ledger.list(KIND))
 
 
+def workflow_pages(platform: Platform) -> tuple[Rendered, ...]:
+    """A page for each agent with its workflows and their diagrams, and their index, last."""
+    from eco_assets.jorge.agents import WORKFLOWS
+    from eco_assets.jorge.catalogue_page import catalogue_pages
+    from eco_assets.jorge.starts import starts_of
+
+    return catalogue_pages(WORKFLOWS, starts_of(WORKFLOWS))
+
+
 KINDS: dict[str, tuple[str, Callable[[Platform], tuple[Rendered, ...]]]] = {
     "components": ("A page for each component: owners, service levels, dependencies, contracts, observability, runbooks.", component_pages),
     "decisions_of_architecture": (
@@ -86,6 +106,7 @@ KINDS: dict[str, tuple[str, Callable[[Platform], tuple[Rendered, ...]]]] = {
         document_pages,
     ),
     "risks": ("The register of risks, with the figures that announce them as they stand.", risk_pages),
+    "workflows": ("A page for each agent: its workflows with steps, approval point, promise and diagram.", workflow_pages),
     "post_mortems": ("A page for each incident: what the platform recorded, and the questions that people answer.", incident_pages),
 }
 """Name of the asset under `knowledge/grupo` → what it is, and what makes its pages, the one to open first last."""
@@ -97,10 +118,8 @@ def _indicators(platform: Platform) -> Iterator[tuple[str, str]]:
 
     ledger, as_of = platform.ledger, platform.business_date()
     window = {"as_of": as_of.isoformat(), "since": (as_of - _RECENT).isoformat()}
-    try:
+    with suppress(EcoError):
         yield "quarantined", number(sum(held.is_waiting for held in quarantine_of(platform).held()))
-    except EcoError:
-        pass
     executions = ledger.list("execution", **window)
     yield "failed_executions", f"{number(sum(each['outcome'] == 'failed' for each in executions))} de {number(len(executions))}"
     yield "incidents", number(len(ledger.list("incident", **window)))

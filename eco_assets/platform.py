@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from eco_assets.mcp.gateway import Gateway
     from ml.language.embeddings import Encoder
     from ml.tracking import Registry
-    from notion_sync.workspace import FolderWorkspace
+    from notion_sync.knowledge import Knowledge
 
 CLOCK_SOURCES = (("varejo.orders", "order_purchase_timestamp"), ("comercial.leads", "first_contact_date"))
 
@@ -86,11 +86,18 @@ class Platform:
         return open_gateway(self.settings, champion_heads(lambda: self.registry), learnt_router(self.settings.gateway))
 
     @cached_property
-    def workspace(self) -> FolderWorkspace:
-        """The knowledge base."""
-        from notion_sync.workspace import FolderWorkspace
+    def knowledge(self) -> Knowledge:
+        """The knowledge base: a folder, or Notion where `NOTION_TOKEN` is set."""
+        from notion_sync.knowledge import open_knowledge
 
-        return FolderWorkspace(self.settings.knowledge)
+        settings = self.settings
+        database = settings.home / "knowledge" / "sync.db"
+        return open_knowledge(settings.knowledge, database, settings.notion_token, settings.notion_parent, settings.notion_url)
+
+    @property
+    def workspace(self) -> Knowledge:
+        """Where pages are published: the knowledge base."""
+        return self.knowledge
 
     @property
     def dbt_project(self) -> Path:
@@ -107,14 +114,14 @@ class Platform:
 
     def engine(self) -> AbstractContextManager[Engine]:
         """The durable engine: with a worker in this process, or, where resident workers serve it, only its port."""
-        from eco_assets.jorge.agents import SAGAS
+        from eco_assets.jorge.agents import WORKFLOWS
         from eco_assets.jorge.engine import open_engine, open_port
         from eco_assets.jorge.worker import is_served
 
         settings = self.settings
         if is_served(settings.jorge_target):
-            return open_port(settings.jorge_target, SAGAS)
-        return open_engine(settings.jorge_db, SAGAS, self.world, pause_s=settings.steps_slow_ms / 1000, home=settings.home)
+            return open_port(settings.jorge_target, WORKFLOWS)
+        return open_engine(settings.jorge_db, WORKFLOWS, self.world, pause_s=settings.steps_slow_ms / 1000, home=settings.home)
 
     def ingest(self, domain: str, contracts: list[Contract] | None = None) -> list[Landed]:
         """Land and load the sources of a domain; returns what became of each."""

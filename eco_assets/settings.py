@@ -18,7 +18,11 @@ from eco_assets.errors import ConfigError
 
 PREFIX = "ECO_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-FOREIGN = {"openai_api_key": "OPENAI_API_KEY", "xai_api_key": "XAI_API_KEY", "gemini_api_key": "GEMINI_API_KEY"}  # their owners' names
+FOREIGN = {
+    "openai_api_key": "OPENAI_API_KEY", "xai_api_key": "XAI_API_KEY", "gemini_api_key": "GEMINI_API_KEY",
+    "notion_token": "NOTION_TOKEN", "notion_parent": "NOTION_PARENT",
+}  # fmt: skip
+# Their owners' names.
 # They are or may hold a password, or name people, so they are stored nowhere.
 SECRETS = ("lake_catalog", "jorge_url", "redis_url", "llm_api_key", "api_keys", "approvers", "notion_webhook_token", *FOREIGN)
 AGENTS = ("comercial", "varejo", "industrial", "agencia")
@@ -71,6 +75,9 @@ class Settings(BaseModel):
         repr=False,
         description="Who may answer approvals: `Name <address>:agent+agent`, comma separated; else `approvers.yaml` in the home.",
     )
+    notion_token: str | None = Field(default=None, repr=False, description="Secret of a Notion integration; without it pages are files.")
+    notion_parent: str | None = Field(default=None, repr=False, description="Id of the Notion page under which the pages go.")
+    notion_url: str = Field(default="https://api.notion.com", description="Where the Notion API is.")
     notion_webhook_token: str | None = Field(
         default=None, repr=False, description="Verification token of Notion's webhook subscription; deliveries are signed with it."
     )

@@ -37,7 +37,8 @@ class Template:
 
     def fits(self, decision: Record) -> bool:
         """Return whether `decision` is one of those this template answers."""
-        where = self.body.get("where")
+        action = self.body["actions"].get(decision["action"], {})
+        where = None if action.get("always") else self.body.get("where")
         is_kind = decision["policy"]["name"] == self.body["policy"] and decision["action"] in self.body["actions"]
         features = decision.get("features") or {}
         return is_kind and (where is None or value_of(features, where["more"]) >= value_of(features, where["than"]))

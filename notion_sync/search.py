@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from eco_assets.errors import RequestRefused
 from notion_sync.portuguese import WORD, form, stem, term, terms
-from notion_sync.search_index import DAY_BITS, SearchIndex
+from notion_sync.search_index import SearchIndex
 from notion_sync.search_look import Filters, Look, Query
+from notion_sync.search_scan import DAY_BITS
 
 if TYPE_CHECKING:
     from eco_assets.settings import Settings

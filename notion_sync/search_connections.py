@@ -11,13 +11,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 _OPEN = threading.local()
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A new connection to write with; the caller closes it."""
-    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+def connect(path: Path, mode: Literal["rwc", "ro"] = "rwc") -> sqlite3.Connection:
+    """A new connection; the caller closes it.
+
+    One that only reads (`ro`) leaves the write-ahead log alone when it is closed: where an index was made again in the meantime, the log
+    of that name is the new one's.
+    """
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=30, isolation_level=None)
     db.execute("PRAGMA mmap_size = 268435456")
     db.execute("PRAGMA cache_size = -16000")
     return db
@@ -25,7 +30,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def reader(path: Path) -> Iterator[sqlite3.Connection]:
-    """This thread's connection to read with. One that failed is closed, and the next question opens another.
+    """The connection of this thread to read with. One that failed is closed, and the next question opens another.
 
     Raises:
         sqlite3.Error: the file is not there, cannot be read, or is damaged.
@@ -37,9 +42,8 @@ def reader(path: Path) -> Iterator[sqlite3.Connection]:
     if known and db is None and known[0][0] == os.getpid():
         known[1].close()
     if db is None:
-        db = connect(path)
+        db = connect(path, "ro")
     try:
-        db.execute("PRAGMA query_only = 1")
         yield db
     except sqlite3.DatabaseError:
         db.close()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from notion_sync.search_index import DAY_BITS, first_id, mark
+from notion_sync.search_scan import DAY_BITS, first_id, mark
 
 SCORED = 1_000
 """Pages that a question scores a step: 2 ms."""

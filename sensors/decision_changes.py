@@ -7,7 +7,9 @@ What must run is decided by `plan`, a pure function; the sensor is a shell round
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import dagster as dg
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -23,6 +25,8 @@ from sensors.verdicts import CARRIES_OUT, CHANGES, Change, Verdict, Verdicts, ch
 
 # Changes of one asset that a tick reads; the next tick reads on. A change takes 30 ms to judge, and Dagster gives a tick 60 s.
 BATCH = 200
+CHECK = "triggers_up_to_date"  # of the execution asset; see `lag.py`
+LATE_S = 600.0  # a run of the whole graph takes minutes, and its decisions wait for its end
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
@@ -31,6 +35,7 @@ class Cursor:
 
     after: dict[str, int]
     pending: tuple[Change, ...]
+    is_late: bool = False
 
     def dumps(self) -> str:
         """As text, for Dagster to keep."""
@@ -99,7 +104,7 @@ def decision_sensor(
     """
 
     @dg.sensor(
-        name=f"{agent}_decisions_changed",
+        name=sensor_name(agent),
         job_name=job,
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -118,9 +123,33 @@ def decision_sensor(
         follow = _following(context, job, carried_out_by) if todo.to_report else None
         requests += [request_for(agent, day, asked, follow=follow) for day, asked in todo.to_report.items() if follow]
         reason = None if requests else _why(todo, len(changes), is_resident)
-        return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=todo.cursor.dumps())
+        told = late(cursor, todo.cursor, carried_out_by, time.time())
+        after = replace(todo.cursor, is_late=not told[0].passed if told else cursor.is_late)
+        return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=after.dumps(), asset_events=told)
 
     return tick
+
+
+def sensor_name(agent: str) -> str:
+    """Name of an agent's sensor."""
+    return f"{agent}_decisions_changed"
+
+
+def late(before: Cursor, after: Cursor, carried_out_by: dg.AssetKey, now: float) -> list[dg.AssetCheckEvaluation]:
+    """What to tell the check of the lag: something only when it turns, because events are kept."""
+    waited = max((now - change.at for change in after.pending if change.at), default=0.0)
+    if (waited > LATE_S) == before.is_late:
+        return []
+    days = sorted({change.day for change in after.pending})
+    return [
+        dg.AssetCheckEvaluation(
+            asset_key=carried_out_by,
+            check_name=CHECK,
+            passed=waited <= LATE_S,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"lag_s": round(waited, 1), "waiting": len(after.pending), "days": ", ".join(days)},
+        )
+    ]
 
 
 def _cursor(context: dg.SensorEvaluationContext) -> Cursor:

@@ -142,7 +142,8 @@ def _newest_unread(engines: Platform, after: int) -> int:
 def fingerprint(folder: Path) -> str:
     """Changes when a page in a folder does: names, sizes and times of its files, none of them read."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.md")) if folder.exists() else ():
+    pages = [path for path in folder.rglob("*.*") if path.suffix in (".md", ".jsonl")] if folder.exists() else []  # and their comments
+    for path in sorted(pages):
         found = path.stat()
         digest.update(f"{path.relative_to(folder)}\x1f{found.st_size}\x1f{found.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

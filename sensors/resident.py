@@ -17,7 +17,6 @@ import dagster as dg
 from pydantic import ValidationError
 
 from eco_assets.console import say
-from eco_assets.errors import EcoError
 from eco_assets.resident.outbox import Outbox, Trigger
 from sensors.decision_changes import BEGINNING, Cursor, plan, read_changes, request_for
 from sensors.verdicts import CHANGES, Change, Verdicts
@@ -92,7 +91,7 @@ class Resident:
             try:
                 if not self._is_reported(trigger):
                     self._report(trigger, self._execute(trigger.agent, trigger.day))
-            except EcoError as error:
+            except Exception as error:  # noqa: BLE001 (what is wrong with one agent's day must not stop the others)
                 pause = self._outbox.failed(trigger, f"{type(error).__name__}: {error}")
                 say(f"{trigger.key}: {error}; tried again in {pause:.0f} s")
                 continue
@@ -108,9 +107,14 @@ class Resident:
 
     def _report(self, trigger: Trigger, result: Result) -> None:
         key = self._assets[trigger.agent]
-        tags = {CHANGES: ",".join(map(str, trigger.changes)), "eco/asked_by": trigger.asked_by}
-        told = {**result.metadata, "seconds_after_change": round(time.time() - trigger.changed_at, 3), "carried_out_by": "resident"}
-        made = dg.AssetMaterialization(key, partition=trigger.day, metadata=told, tags=tags)
+        told = {
+            **result.metadata,
+            CHANGES: dg.MetadataValue.text(",".join(map(str, trigger.changes))),  # an event's tags hold 63 characters
+            "eco/asked_by": dg.MetadataValue.text(trigger.asked_by),
+            "seconds_after_change": round(time.time() - trigger.changed_at, 3),
+            "carried_out_by": "resident",
+        }
+        made = dg.AssetMaterialization(key, partition=trigger.day, metadata=told)
         self._instance.report_runless_asset_event(made)
         for name, (is_passed, metadata) in result.checks.items():
             check = dg.AssetCheckEvaluation(asset_key=key, check_name=name, passed=is_passed, metadata=metadata)

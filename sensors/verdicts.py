@@ -52,6 +52,13 @@ def change_of(record: dg.EventLogRecord, key: dg.AssetKey) -> Change:
     return Change(record.storage_id, key.to_user_string(), record.partition_key or "", record.run_id, record.timestamp)
 
 
+def changes_of(record: dg.EventLogRecord) -> list[str]:
+    """The changes that a materialization of the resident worker answers; none of another."""
+    made = record.asset_materialization
+    told = made.metadata.get(CHANGES) if made is not None else None
+    return str(told.value).split(",") if told is not None else []
+
+
 class Verdicts:
     """Judges changes; made anew for every tick, because it remembers what it read."""
 
@@ -97,8 +104,7 @@ class Verdicts:
             return "done"
         made = dg.AssetRecordsFilter(self._carried_out_by, asset_partitions=[change.day], after_timestamp=change.at - SKEW_S)
         for record in self._instance.fetch_materializations(made, limit=PAGE).records if change.day else ():
-            tags = record.asset_materialization.tags if record.asset_materialization else None
-            if number in (tags or {}).get(CHANGES, "").split(","):
+            if number in changes_of(record):
                 return "resident"
         return "accepted"
 
@@ -137,4 +143,4 @@ def _records(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> Iterator[
         position = page[-1].id
 
 
-__all__ = ["CARRIES_OUT", "CHANGES", "Change", "Verdict", "Verdicts", "change_of"]
+__all__ = ["CARRIES_OUT", "CHANGES", "Change", "Verdict", "Verdicts", "change_of", "changes_of"]

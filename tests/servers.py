@@ -52,7 +52,7 @@ def postgres_binary(name: str) -> Path | None:
 
 
 @contextmanager
-def postgres(root: Path) -> Iterator[str]:
+def postgres(root: Path, *, is_durable: bool = False) -> Iterator[str]:
     """An empty PostgreSQL server; gives the URL of its superuser. It refuses to run as root, so root lends it a user."""
     initdb, server, port = postgres_binary("initdb"), postgres_binary("postgres"), free_port()
     assert initdb
@@ -67,7 +67,7 @@ def postgres(root: Path) -> Iterator[str]:
             if folder != Path("/") and folder.stat().st_uid == 0 and not folder.stat().st_mode & 1:
                 folder.chmod(folder.stat().st_mode | 0o011)
     subprocess.run([initdb, "-D", data, "-U", "eco", "--auth=trust", "--no-sync"], check=True, capture_output=True, user=user, cwd="/")
-    options = ["-c", f"unix_socket_directories={data}", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    options = ["-c", f"unix_socket_directories={data}", "-c", "listen_addresses=127.0.0.1", "-c", f"fsync={'on' if is_durable else 'off'}"]
     log = (root / "postgres.log").open("wb")
     process = subprocess.Popen([server, "-D", data, "-p", str(port), *options], stdout=log, stderr=log, user=user, cwd="/")
     try:

@@ -19,7 +19,7 @@ def worker(
     is_once: Annotated[bool, typer.Option("--once", help="End when nothing waits any more.")] = False,
 ) -> None:
     """Carry out queued orders; on Postgres (ECO_JORGE_URL) any number of workers share the work, on any number of hosts."""
-    from eco_assets.jorge.agents import SAGAS
+    from eco_assets.jorge.agents import WORKFLOWS
     from eco_assets.jorge.worker import work
 
     platform, stop = open_platform(), threading.Event()
@@ -31,6 +31,6 @@ def worker(
     with quiet():
         pause_s = settings.steps_slow_ms / 1000
         taken = work(
-            settings.jorge_target, SAGAS, platform.world, stop, agents=agents, home=settings.home, is_once=is_once, pause_s=pause_s
+            settings.jorge_target, WORKFLOWS, platform.world, stop, agents=agents, home=settings.home, is_once=is_once, pause_s=pause_s
         )
     console.say(f"ended; took over {taken} orders of dead workers" if taken else "ended")

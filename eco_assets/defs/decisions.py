@@ -14,7 +14,7 @@ from eco_assets.defs.partitions import DAILY
 from eco_assets.defs.plots import decision_mix, picture
 from eco_assets.defs.tables import assets_read_by
 from eco_assets.errors import PolicyError
-from eco_assets.jorge.agents import SAGAS
+from eco_assets.jorge.agents import WORKFLOWS
 from eco_assets.mcp.batch import Decided, decide_day, read_contexts
 from eco_assets.mcp.policies import Policy, load_policies
 from eco_assets.model_versions import model_versions
@@ -131,7 +131,7 @@ def _refuse_unknown_names(policy: Policy) -> None:
     """Raise `PolicyError` when a policy names a workflow or a model that does not exist, before anything is decided with it."""
     named = {action.workflow for action in policy.actions if action.workflow}
     models = {*policy.models, *policy.inputs.optional_models}
-    for kind, unknown, known in (("workflow", named - set(SAGAS), SAGAS), ("model", models - set(FAMILIES), FAMILIES)):
+    for kind, unknown, known in (("workflow", named - set(WORKFLOWS), WORKFLOWS), ("model", models - set(FAMILIES), FAMILIES)):
         if unknown:
             raise PolicyError(f"policy {policy.name}: no {kind} {sorted(unknown)[0]!r}; the known ones are {', '.join(sorted(known))}")
 

@@ -21,9 +21,10 @@ TABLE: dict[str, tuple[dg.DefaultScheduleStatus | None, ...]] = {
     "weekly_eval": (STOPPED, None, RUNNING),  # what came true is only known of what was really done
     "weekly_reports": (STOPPED, RUNNING, RUNNING),
     "monthly_costs": (STOPPED, RUNNING, RUNNING),
-    "knowledge": (STOPPED, RUNNING, RUNNING),
+    "platform_pages": (STOPPED, RUNNING, RUNNING),
     "compaction": (STOPPED, RUNNING, RUNNING),
     "event_purge": (STOPPED, RUNNING, RUNNING),
+    "jorge_upkeep": (STOPPED, RUNNING, RUNNING),
 }
 _COLUMNS: tuple[Environment, ...] = ("development", "staging", "production")
 

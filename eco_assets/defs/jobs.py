@@ -12,7 +12,7 @@ TRAIN, EVALUATE, EXPORT = "train", "evaluate", "export"
 # Groups that are not of every day: what judges models, files of marts, forecasts that no policy reads.
 EVALUATIONS, EXPORTS, WEEKLY_MODELS = "evaluations", "exports", "weekly_models"
 PERIODIC, KNOWLEDGE = "periodic", "knowledge"  # reports of a week and a month; pages of no day
-WEEKLY_REPORTS, MONTHLY_COSTS = "weekly_reports", "monthly_costs"
+WEEKLY_REPORTS, MONTHLY_COSTS, PLATFORM_PAGES = "weekly_reports", "monthly_costs", "platform_pages"
 
 
 def agent_job(agent: str) -> str:

@@ -1,4 +1,4 @@
-"""Pages of no day as assets: components, architecture decisions and runbooks, risks, post-mortems. They have a job and a schedule of their own.
+"""Pages of no day as assets: components, architecture decisions and runbooks, risks, post-mortems; with their job and their schedule.
 
 They have no upstream assets, because people look them up when data was refused too. What they say is in `eco_assets/knowledge_pages.py`.
 """
@@ -9,7 +9,7 @@ from functools import cache
 import dagster as dg
 
 from eco_assets.defs.describe import common
-from eco_assets.defs.jobs import KNOWLEDGE
+from eco_assets.defs.jobs import KNOWLEDGE, PLATFORM_PAGES
 from eco_assets.defs.reports import publish
 from eco_assets.knowledge_pages import KINDS
 from resources.platform import PlatformResource
@@ -19,6 +19,7 @@ _CODE = {
     "components": ["notion_sync/generators/component_pages.py", "notion_sync/templates/components"],
     "decisions_of_architecture": ["notion_sync/generators/framed_pages.py"],
     "risks": ["notion_sync/generators/risk_register.py", "notion_sync/templates/risks"],
+    "workflows": ["eco_assets/jorge/catalogue_page.py", "eco_assets/jorge/agents"],
     "post_mortems": ["notion_sync/generators/post_mortems.py", "notion_sync/templates/post_mortems"],
 }
 
@@ -52,10 +53,10 @@ def knowledge_page_assets() -> Iterator[dg.AssetsDefinition]:
 
 
 @cache  # one object, or Dagster sees two jobs of one name
-def knowledge_job() -> "dg.UnresolvedAssetJobDefinition":
+def platform_pages_job() -> "dg.UnresolvedAssetJobDefinition":
     """The job that makes them all."""
     return dg.define_asset_job(
-        KNOWLEDGE,
+        PLATFORM_PAGES,
         selection=dg.AssetSelection.assets(*map(page_key, KINDS)),
         executor_def=dg.in_process_executor,
         description="Components, architecture decisions, runbooks, risks and post-mortems, as of now.",
@@ -63,11 +64,11 @@ def knowledge_job() -> "dg.UnresolvedAssetJobDefinition":
     )
 
 
-def knowledge_schedule() -> dg.ScheduleDefinition:
+def platform_pages_schedule() -> dg.ScheduleDefinition:
     """Every day at 06:15, after the reports of weeks and months."""
     return dg.ScheduleDefinition(
-        name=KNOWLEDGE,
-        job=knowledge_job(),
+        name=PLATFORM_PAGES,
+        job=platform_pages_job(),
         cron_schedule="15 6 * * *",
         execution_timezone=ZONE,
         description="Makes the pages about the platform itself anew, every day at 06:15.",

@@ -1,4 +1,4 @@
-"""Housekeeping that no asset stands for: once a week the lake is compacted and the noise of old runs is forgotten."""
+"""Housekeeping that no asset stands for: the lake is compacted, the noise of old runs is forgotten, Jorge OS is kept in order."""
 
 from collections.abc import Iterator
 
@@ -53,8 +53,37 @@ def purge_job() -> None:
     purge()
 
 
+@dg.op(
+    description="Escalate and expire approvals, record what requeued orders came to, forget orders that ended well long ago.", pool="jorge"
+)
+def upkeep(context: dg.OpExecutionContext, platform: PlatformResource) -> None:
+    """Keep Jorge OS in order and say what was done."""
+    from eco_assets.jorge.upkeep import keep
+
+    done = keep(platform.get())
+    context.log.info("%d approvals escalated or expired, %d requeues settled, %d orders forgotten", *done)
+
+
+@dg.job(
+    name="jorge_upkeep",
+    executor_def=dg.in_process_executor,
+    tags={"agent": "grupo"},
+    description="Brings approvals that wait to people's notice and keeps the durable engine small.",
+)
+def upkeep_job() -> None:
+    """One step."""
+    upkeep()
+
+
 def maintenance_schedules() -> Iterator[dg.ScheduleDefinition]:
-    """Mondays at 04:00 and 04:30, after the weekly job."""
+    """Mondays at 04:00 and 04:30, after the weekly job; Jorge OS every hour."""
+    yield dg.ScheduleDefinition(
+        name="jorge_upkeep",
+        job=upkeep_job,
+        cron_schedule="15 * * * *",
+        execution_timezone=ZONE,
+        description="Escalates and expires approvals, settles requeues, forgets old orders, every hour.",
+    )
     yield dg.ScheduleDefinition(
         name="compaction",
         job=compact_lake,

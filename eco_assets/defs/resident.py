@@ -1,4 +1,4 @@
-"""The resident worker over the real graph: which assets it watches and how an agent's day is carried out. The loop is `sensors/resident.py`."""
+"""The resident worker over the real graph: which assets it watches and how a day is carried out. The loop is `sensors/resident.py`."""
 
 from __future__ import annotations
 
@@ -73,17 +73,22 @@ def watched_agents() -> list[Watched]:
 
 def carry_out(platform: Platform, engine: AbstractContextManager[Engine] | None, agent: str, day: str) -> Result:
     """Carry out an agent's day with an engine (the platform's own by default); what is told is what the execution asset tells."""
+    from eco_assets.jorge.controls import intake
+    from eco_assets.jorge.dead_letters import standing
     from eco_assets.jorge.dispatch import execute_day
+    from eco_assets.jorge.queues import load_queues
     from sensors.resident import Result
 
-    executed = execute_day(platform.ledger, agent, day, platform.engine if engine is None else lambda: engine)
+    # A resident worker ends each day's orders before the next, so its queue is empty; but people may have paused the agent.
+    held = intake(platform.ledger, load_queues(platform.settings.home), dict)
+    executed = execute_day(platform.ledger, agent, day, platform.engine if engine is None else lambda: engine, intake=held)
     outcomes = executed.outcomes()
     ended = {name: outcomes.get(name, 0) for name in ("completed", "compensated", "failed")}
-    finished = sum(ended.values())
+    finished, dead = sum(ended.values()), standing(platform.ledger, executed.records)
     is_met = not finished or (finished - ended["failed"]) / finished >= TARGET
     return Result(
         {"dagster/row_count": len(executed.records), "new_executions": executed.added, **outcomes},
-        {SUCCESS: (is_met, {"finished": finished, **ended}), DEAD: (ended["failed"] == 0, {"failed": ended["failed"]})},
+        {SUCCESS: (is_met, {"finished": finished, **ended}), DEAD: (not dead["open"], {"failed": ended["failed"], **dead})},
     )
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from eco_assets.errors import DoorUnavailable, NotFound
 from eco_assets.jorge.operations import KIND, audited
-from eco_assets.jorge.queues import QueueSpec, handed_over, pressure
+from eco_assets.jorge.queues import QueueSpec, handed_over, load_queues, pressure
 
 if TYPE_CHECKING:
     from eco_assets.jorge.engine import Engine
     from eco_assets.ledger import Ledger
+    from eco_assets.platform import Platform
 
 RUNNING, PAUSED, DRAINING = "running", "paused", "draining"
 _AFTER = {"pause": PAUSED, "resume": RUNNING, "drain": DRAINING}
@@ -121,6 +122,21 @@ def intake(
         return handed_over(orders, int(counts().get(agent, {}).get("queued", 0)), queues[agent])
 
     return split
+
+
+def intake_of(platform: Platform) -> Callable[[str, Orders], tuple[Orders, Orders]]:
+    """The back-pressure of an installation; where nothing was carried out yet, nothing waits."""
+    from eco_assets.jorge.agents import WORKFLOWS
+    from eco_assets.jorge.engine import open_port
+
+    def counts() -> Mapping[str, Mapping[str, float]]:
+        try:
+            with open_port(platform.settings.jorge_target, WORKFLOWS) as port:
+                return port.counts()
+        except NotFound:
+            return {}
+
+    return intake(platform.ledger, load_queues(platform.settings.home), counts)
 
 
 def _open(port: Engine, agent: str) -> int:

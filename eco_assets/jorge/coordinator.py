@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as StepTimeout
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from eco_assets.errors import ConfigError, DoorUnavailable, OutcomeUnknown, RequestRefused, TransientError, is_transient
+from eco_assets.errors import ConfigError, OutcomeUnknown, RequestRefused, TransientError, is_transient
+from eco_assets.jorge.bulkhead import within
 from eco_assets.jorge.workflow import UNDO, Act, Order, Retry, Step, Workflow, listeners
 
 if TYPE_CHECKING:
@@ -164,12 +163,13 @@ def _perform(step: Step, act: Act, order: dict[str, Any], declared: Workflow, re
         raise EngineClosed(f"no engine is open; {declared.name} goes on at the next start")
     key = _key(order, step.name)
     told = Order(order, key, declared.read(order))
+    place = f"{declared.name}/{step.name}{'' if act is step.do else ' undo'}"
     if Bound.pause_s:
         time.sleep(Bound.pause_s)
     began = time.perf_counter()
     for attempt in range(1, retry.attempts + 1):
         try:
-            detail = _within(step.timeout_s, act, Bound.world, told)
+            detail = str(within(step.timeout_s, place, partial(act, Bound.world, told)))
             break
         except Exception as error:
             if attempt == retry.attempts or not is_transient(error):
@@ -177,22 +177,6 @@ def _perform(step: Step, act: Act, order: dict[str, Any], declared: Workflow, re
             time.sleep(retry.pause_s(attempt))
     elapsed = round((time.perf_counter() - began) * 1000, 3)
     return {"name": step.name, "key": key, "detail": detail, "at": _now(), "ms": elapsed, "attempts": attempt}
-
-
-def _within(seconds: float, act: Act, world: World, order: Order) -> str:
-    """Act on a thread, so that a door that hangs costs the order its time-out and not the worker its place."""
-    future = _threads().submit(act, world, order)
-    try:
-        return str(future.result(timeout=seconds))
-    except StepTimeout:
-        if future.done():  # the step itself raised a TimeoutError
-            raise
-        raise DoorUnavailable(f"no answer within {seconds:g} s") from None
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=64, thread_name_prefix="jorge-step")
 
 
 def _tell(order: dict[str, Any]) -> list[str]:

@@ -13,32 +13,26 @@ if TYPE_CHECKING:
     from eco_assets.jorge.world import World
     from eco_assets.platform import Platform
 
-DOOR = "email"
+DOOR, ROLE = "email", "aprovador"
+_TOLD = (
+    *("decision_id", "traceparent", "agent", "as_of", "subject", "action", "reason", "value_brl", "cost_brl"),
+    *("asked_at", "expires_at", "content_hash"),
+)
 
 
-def teller(world: World, people: Approvers) -> Callable[[dict[str, Any], str], str]:
+def teller(world: World, people: Approvers) -> Callable[[dict[str, Any], str], None]:
     """What `sweep` tells with. An approval whose workflow names nobody goes to those who may answer for the agent."""
 
-    def tell(decision: dict[str, Any], to: str) -> str:
+    def tell(decision: dict[str, Any], to: str) -> None:
         listed = [person.email for person in people.people if decision["agent"] in person.agents and person.email]
-        message = {
-            "decision_id": decision["decision_id"],
-            "traceparent": decision.get("traceparent", ""),
-            "subject": decision["subject"],
-            "action": decision["action"],
-            "template": "aprovacao_em_espera",
-            "to": to or ", ".join(listed) or f"responsável por {decision['agent']}",
-            "agent": decision["agent"],
-            "as_of": decision["as_of"],
-            "reason": decision.get("reason", ""),
-            "value_brl": decision["value_brl"],
-            "cost_brl": decision["cost_brl"],
-            "asked_at": decision["asked_at"],
-            "expires_at": decision["expires_at"],
-            "content_hash": decision["content_hash"],
-            "command": f"eco approvals approve {decision['decision_id']} --by NOME",
-        }
-        return world.send(DOOR, f"{decision['decision_id']}/escalation", message)
+        for number, who in enumerate([to] if to else listed or [ROLE]):
+            message = {
+                **{name: decision.get(name, "") for name in _TOLD},
+                "template": "aprovacao_em_espera",
+                "to": who,
+                "command": f"eco approvals approve {decision['decision_id']} --by NOME",
+            }
+            world.send(DOOR, f"{decision['decision_id']}/escalation{f'/{number}' if number else ''}", message, kind="email")
 
     return tell
 

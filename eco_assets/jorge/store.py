@@ -47,6 +47,13 @@ class Store:
             for statement in _TABLES:
                 db.execute(sa.text(statement))
 
+    def mark_ready(self) -> None:
+        """Mark that dbos's tables are there too."""
+        import sqlalchemy as sa
+
+        with self.database.begin() as db:
+            db.execute(sa.text("CREATE TABLE IF NOT EXISTS jorge_ready (x INTEGER)"))
+
     # Workers
     def beat(self, worker: str, agents: Iterable[str], version: str) -> None:
         """Say that a worker is alive."""

@@ -23,7 +23,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursors (agent TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS triggers (
   key TEXT PRIMARY KEY, agent TEXT NOT NULL, day TEXT NOT NULL, changes TEXT NOT NULL, asked_by TEXT NOT NULL, changed_at REAL NOT NULL,
-  written_at REAL NOT NULL, done_at REAL, attempts INTEGER NOT NULL DEFAULT 0, retry_at REAL NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT ''
+  written_at REAL NOT NULL, done_at REAL,
+  attempts INTEGER NOT NULL DEFAULT 0, retry_at REAL NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX IF NOT EXISTS triggers_open ON triggers (written_at) WHERE done_at IS NULL;
 """
@@ -134,9 +135,5 @@ class Outbox:
         with self._connect() as db:
             open_, done = db.execute("SELECT count(*) FILTER (WHERE done_at IS NULL), count(done_at) FROM triggers").fetchone()
             oldest = db.execute("SELECT changed_at, error FROM triggers WHERE done_at IS NULL ORDER BY changed_at LIMIT 1").fetchone()
-        return {
-            "open": open_,
-            "done": done,
-            "lag_s": max(0.0, time.time() - oldest[0]) if oldest else 0.0,
-            "error": oldest[1] if oldest else "",
-        }
+        changed_at, error = oldest or (time.time(), "")
+        return {"open": open_, "done": done, "lag_s": max(0.0, round(time.time() - changed_at, 3)), "error": error}

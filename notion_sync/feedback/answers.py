@@ -6,7 +6,6 @@ answered is `eco_assets/jorge/approvals.py`'s. Settling an event again gives wha
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,8 +16,9 @@ from eco_assets.jorge import approvals
 from eco_assets.jorge.approvers import Approvers
 from eco_assets.ledger import Ledger
 from eco_assets.mcp.outcomes import Outcome, record_outcomes
-from notion_sync.approval_pages import BY, EARNED, HUMAN, STATUS, WHY, answer_in, proposed_on
-from notion_sync.feedback.events import Noted, identity, typed
+from notion_sync.approval_pages import BY, EARNED, HUMAN, PROPOSED, STATUS, WHY, answer_in, proposed_on
+from notion_sync.feedback.events import identity, typed
+from notion_sync.sync.store import Event as Noted
 
 Settled = Literal["approved", "rejected", "outcome", "refused", "noted"]
 REJECTED_EARNS, TOLD = "rejeitada por uma pessoa", "resultado informado"
@@ -40,11 +40,16 @@ NOTHING = Settlement()
 
 @dataclass
 class PageState:
-    """A page as its events tell it: what people filled in, by whom the status was set, and blocks that differ from what was proposed."""
+    """A page as its events tell it: what people filled in, by whom the status was set, and blocks that differ from what was proposed.
+
+    An answer given on an altered page is void for good: whoever gave it saw something else, and putting the text back does not make
+    them have seen the proposal. The status must be set again.
+    """
 
     values: dict[str, Any] = field(default_factory=lambda: dict(HUMAN))
     who: str = ""
     altered: set[str] = field(default_factory=set)
+    is_void: bool = False
 
     @classmethod
     def of(cls, events: Iterable[Noted]) -> PageState:
@@ -58,11 +63,12 @@ class PageState:
         if event.key in HUMAN and event.kind in ("status_changed", "changed", "edited"):
             self.values[event.key] = event.after
             if event.key == STATUS:
-                self.who = event.who or ""
+                self.who, self.is_void = event.who, bool(self.altered)
         elif event.kind in ("edited", "deleted", "conflict", "changed"):
-            self.altered.add(event.key or "")
+            self.altered.add(event.key)
+            self.is_void = True
         elif event.kind in ("restored", "accepted"):
-            self.altered.discard(event.key or "")
+            self.altered.discard(event.key)
 
     @property
     def person(self) -> str:
@@ -119,9 +125,9 @@ class Answers:
 
     def _refusal(self, decision: Mapping[str, Any], page: PageState) -> tuple[str, str] | None:
         """Why an answer does not count, for readers and for the record."""
-        if page.altered:
-            parts = ", ".join(sorted(page.altered))
-            return "o texto da página foi alterado, e a resposta só vale para o que foi proposto.", f"altered on the page: {parts}"
+        if page.altered or page.is_void:
+            told = f"o texto da página foi alterado. Desfaça a alteração, volte «{STATUS}» a {PROPOSED} e responda de novo."
+            return told, f"altered on the page: {', '.join(sorted(page.altered)) or 'put back since, after the answer'}"
         return self._unlisted(decision, page.person)
 
     def _unlisted(self, decision: Mapping[str, Any], person: str) -> tuple[str, str] | None:
@@ -145,7 +151,7 @@ class Answers:
     def _earned(self, event: Noted, decision: Mapping[str, Any], page: PageState) -> Settlement:
         identity_of, amount = str(decision["decision_id"]), reais(event.after)
         if amount is None:
-            if not str(event.after or "").strip():
+            if not event.after.strip():
                 return Settlement(decision_id=identity_of)
             return Settlement("refused", f"«{EARNED}» não é um valor em reais.", "the outcome is no amount", identity_of)
         unlisted = self._unlisted(decision, event.who or page.person)
@@ -164,14 +170,10 @@ def typed_text(value: object) -> str:
     return " ".join(str(value or "").split())[:500]
 
 
-def reais(value: object) -> float | None:
-    """An amount as Brazilians write it (`R$ 1.234,56`) or as a number; None for anything else."""
-    if isinstance(value, bool) or value is None:
+def reais(text: str) -> float | None:
+    """An amount as Brazilians write it (`R$ 1.234,56`) or as programs do (`1234.56`); None for anything else."""
+    bare = text.replace("R$", "").replace("\N{NO-BREAK SPACE}", "").replace(" ", "").strip()
+    if not _NUMBER.fullmatch(bare):
         return None
-    if isinstance(value, int | float):
-        return float(value) if math.isfinite(value) else None
-    text = str(value).replace("R$", "").replace("\N{NO-BREAK SPACE}", "").replace(" ", "").strip()
-    if not _NUMBER.fullmatch(text):
-        return None
-    plain = text.replace(".", "").replace(",", ".") if "," in text or text.count(".") > 1 or re.search(r"\.\d{3}$", text) else text
-    return float(plain)
+    is_grouped = "," in bare or bare.count(".") > 1 or re.search(r"\.\d{3}$", bare) is not None
+    return float(bare.replace(".", "").replace(",", ".") if is_grouped else bare)

@@ -8,30 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Protocol
+from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from eco_assets.personal_data import normal, replaced
+from eco_assets.settings import AGENTS
 from notion_sync.approval_pages import proposed_on
+from notion_sync.sync.store import Event as Noted  # as it was noted, before it has a type of its own
 
 LONGEST = 4_000  # characters of a text that are kept; a block of Notion's holds 2,000 units
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-class Noted(Protocol):
-    """An event as the synchronisation's append-only table has it; `id` is its number there, `source_id` that of what happened."""
-
-    id: int
-    kind: str
-    page: str
-    key: str
-    who: str
-    before: Any
-    after: Any
-    at: Any
-    source_id: str
 
 
 class _Event(BaseModel):
@@ -140,20 +128,23 @@ def typed(noted: Noted) -> FeedbackEvent:
         "id": identity(noted),
         "seq": noted.id,
         "page": noted.page,
-        "key": noted.key or "",
+        "key": noted.key,
         "who": _masked(noted.who),
-        "at": _moment(noted.at),
+        "at": noted.at,
         "before": _masked(noted.before),
         "after": _masked(noted.after),
-        **subject(noted.page, noted.key or ""),
+        **subject(noted.page, noted.key),
     }
     known = noted.kind in KINDS
     return _EVENT.validate_python({**common, "kind": noted.kind} if known else {**common, "kind": "other", "told": noted.kind})
 
 
 def identity(noted: Noted) -> str:
-    """The event's id: 32 hexadecimal digits of a hash of what happened and of its source's own id."""
-    parts = (noted.source_id, noted.kind, noted.page, noted.key or "")
+    """The event's id: 32 hexadecimal digits of a hash of what happened and of its source's own id.
+
+    The texts count too: a store that was lost and made anew gives out its numbers a second time.
+    """
+    parts = (noted.source_id, noted.kind, noted.page, noted.key, noted.before, noted.after)
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
@@ -162,8 +153,6 @@ def subject(page: str, key: str) -> dict[str, str]:
     proposed = proposed_on(page)
     section = re.search(r"\bd-([0-9a-f]{8})\b", key)
     parts = page.removesuffix(".md").split("/")
-    from eco_assets.settings import AGENTS
-
     return {
         "decision": proposed[0] if proposed else section.group(1) if section else "",
         "agent": next((part for part in parts if part in AGENTS), ""),
@@ -171,11 +160,5 @@ def subject(page: str, key: str) -> dict[str, str]:
     }
 
 
-def _masked(value: Any) -> str:
-    text = "" if value is None else str(value)
+def _masked(text: str) -> str:
     return replaced(normal(text), lambda kind, _: f"[{kind}]")[:LONGEST]
-
-
-def _moment(value: Any) -> datetime:
-    found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

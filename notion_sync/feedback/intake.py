@@ -19,7 +19,8 @@ from eco_assets.jorge.approvers import Approvers
 from eco_assets.ledger import Entry, Ledger
 from notion_sync.approval_pages import proposed_on
 from notion_sync.feedback.answers import NOTHING, Answers, PageState, Settlement
-from notion_sync.feedback.events import FeedbackEvent, Noted, identity, typed
+from notion_sync.feedback.events import FeedbackEvent, identity, typed
+from notion_sync.sync.store import Event as Noted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

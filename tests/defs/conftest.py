@@ -18,6 +18,7 @@ def definitions() -> dg.Definitions:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
+        warnings.simplefilter("ignore", dg.BetaWarning)  # links from assets to their code
         return build_defs()
 
 

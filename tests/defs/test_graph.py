@@ -192,7 +192,7 @@ def test_decisions_come_from_every_table_that_their_policy_reads(graph: AssetGra
 @pytest.mark.parametrize("agent", AGENTS)
 def test_every_report_leads_back_to_the_files_of_its_agent(graph: AssetGraph, agent: str) -> None:
     reports = [node.key for node in graph.asset_nodes if node.key.path[:2] == ["reports", agent]]
-    made = {"daily_report", "decision_log", "decision_records"} | ({"proposals"} if agent in proposing_agents() else set())
+    made = {"daily_report", "decision_log", "decision_records", "approvals"} | ({"proposals"} if agent in proposing_agents() else set())
     assert {key.path[2] for key in reports} == made
     for report in reports:
         behind = ancestors(graph, report)

@@ -19,6 +19,7 @@ from eco_assets.defs.jobs import (
     MAIN,
     MONTHLY_COSTS,
     PERIODIC,
+    PLATFORM_PAGES,
     WEEKLY,
     WEEKLY_MODELS,
     WEEKLY_REPORTS,
@@ -66,7 +67,7 @@ def layers(keys: set[dg.AssetKey]) -> set[str]:
 def test_every_job_loads_in_one_process_and_by_day_unless_it_is_no_days_work(repository: dg.RepositoryDefinition) -> None:
     named = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     one_each = {name(agent) for agent in AGENTS for name in (agent_job, execution_job)}
-    undated = {"compact_lake", "purge_events", "catalog", "arrivals_industrial", KNOWLEDGE}
+    undated = {"compact_lake", "purge_events", "catalog", "arrivals_industrial", PLATFORM_PAGES}
     dated = {MAIN, "decide", WEEKLY, "train", "evaluate", "export", MEGA, WEEKLY_REPORTS, MONTHLY_COSTS}
     assert {job.name for job in named} == dated | one_each | undated
     for job in named:
@@ -89,7 +90,7 @@ def test_what_is_not_of_every_day_has_a_job_of_its_own(repository: dg.Repository
     assert layers(built(repository, "train")) == {"models", "predictions"}
     assert layers(built(repository, "evaluate")) == {"evaluations"}
     assert layers(built(repository, "export")) == {"exports"}
-    jobs = ("evaluate", "export", WEEKLY_REPORTS, MONTHLY_COSTS, KNOWLEDGE)
+    jobs = ("evaluate", "export", WEEKLY_REPORTS, MONTHLY_COSTS, PLATFORM_PAGES)
     assert on_demand(repository) == every_week.union(*(built(repository, job) for job in jobs))
     assert built(repository, WEEKLY_REPORTS) == {weekly_key(agent) for agent in AGENTS}
     assert built(repository, MONTHLY_COSTS) == {MONTHLY_KEY}
@@ -139,8 +140,9 @@ def test_the_weekly_job_decides_nothing(repository: dg.RepositoryDefinition) -> 
 def test_every_schedule_resolves_to_its_job(repository: dg.RepositoryDefinition) -> None:
     jobs = {schedule.name: schedule.job_name for schedule in repository.schedule_defs}
     models = {"daily_retrain": "train", "weekly_eval": "evaluate"}
-    pages = {name: name for name in (WEEKLY_REPORTS, MONTHLY_COSTS, KNOWLEDGE)}
-    assert jobs == {"daily": "decide", "weekly": WEEKLY, "compaction": "compact_lake", "event_purge": "purge_events"} | models | pages
+    pages = {name: name for name in (WEEKLY_REPORTS, MONTHLY_COSTS, PLATFORM_PAGES)}
+    kept = {"compaction": "compact_lake", "event_purge": "purge_events", "jorge_upkeep": "jorge_upkeep"}
+    assert jobs == {"daily": "decide", "weekly": WEEKLY} | kept | models | pages
     for schedule in repository.schedule_defs:
         assert repository.has_job(schedule.job_name)
         assert schedule.execution_timezone == "America/Sao_Paulo"

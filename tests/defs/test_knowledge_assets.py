@@ -2,72 +2,46 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
-from dataclasses import dataclass, field
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "notion_feedback"))
-from feedback_house import DAY, Seen, proposal
+from feedback_house import DAY, proposal
 
-from eco_assets.defs.knowledge import CONFLICTS, DRIFT, EVENTS, ONCE, OUTBOX, PAGES, approvals_key, feedback_events, knowledge_assets, pages
+from eco_assets.defs.knowledge import (
+    CONFLICTS,
+    DRIFT,
+    EVENTS,
+    JOB,
+    ONCE,
+    OUTBOX,
+    PAGES,
+    approvals_key,
+    feedback_events,
+    knowledge_assets,
+    pages,
+)
 from eco_assets.jorge.approvals import content_hash
 from eco_assets.ledger import Entry
 from eco_assets.platform import Platform
 from eco_assets.settings import Settings
-from notion_sync.approval_pages import STATUS, approval_path
-from notion_sync.workspace import FolderWorkspace
+from notion_sync.approval_pages import approval_path
+from notion_sync.documents.tree import Document, Paragraph
+from notion_sync.webhooks import Delivery, Inbox
 from resources.platform import PlatformResource
-
-
-@dataclass
-class Report:
-    writes: int = 0
-
-
-@dataclass
-class Clash:
-    id: int
-    page: str
-    at: datetime
-
-
-@dataclass
-class StandIn:
-    """The synchronisation as the graph sees it, with what a test puts into it."""
-
-    root: Path
-    noted: list[Seen] = field(default_factory=list)
-    clashes: list[Clash] = field(default_factory=list)
-    waiting: int = 0
-    undone: int = 0
-
-    def sync(self, kinds: Any = None, *, dry_run: bool = False) -> Report:
-        return Report(self.undone if dry_run else 0)
-
-    def events(self, after: int) -> list[Seen]:
-        return [event for event in self.noted if event.id > after]
-
-    def conflicts(self) -> list[Clash]:
-        return self.clashes
-
-    def outbox_size(self) -> int:
-        return self.waiting
-
-    def publish(self, *page: Any) -> Any:
-        return FolderWorkspace(self.root).publish(*page)
+from sensors.feedback import feedback
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
-    monkeypatch.setenv("ECO_APPROVERS", "Ana Souza <ana@empresa.com.br>:comercial")
-    platform = Platform(Settings.from_env({"ECO_HOME": str(tmp_path / "home"), "ECO_APPROVERS": "Ana Souza:comercial"}))
-    monkeypatch.setattr(Platform, "knowledge", StandIn(platform.settings.knowledge), raising=False)
-    return platform
+    monkeypatch.setenv("ECO_APPROVERS", "Ana Souza <ana@empresa.com.br>:comercial")  # a secret: not in the resource's settings
+    return Platform(Settings.from_env({"ECO_HOME": str(tmp_path / "home"), "ECO_APPROVERS": "Ana Souza:comercial"}))
 
 
 def materialized(home: Platform, *assets: dg.AssetsDefinition, partition: str | None = None) -> dg.ExecuteInProcessResult:
@@ -85,31 +59,72 @@ def test_a_quiet_knowledge_base_passes_every_check(home: Platform) -> None:
 
 
 def test_what_is_amiss_is_told_by_a_check(home: Platform) -> None:
-    knowledge: Any = home.knowledge
-    knowledge.clashes = [Clash(1, "a.md", datetime.now(UTC) - timedelta(days=6))]
+    knowledge = home.knowledge
+    knowledge.publish("nota.md", Document("Nota", blocks=(Paragraph("um"),)))
+    file = home.settings.knowledge / "nota.md"
+    file.write_text(file.read_text(encoding="utf-8").replace("um", "meu"), encoding="utf-8")
+    knowledge.publish("nota.md", Document("Nota", blocks=(Paragraph("dois"),)))
+    assert [conflict.before for conflict in knowledge.conflicts()] == ["meu"]
     assert checks(materialized(home, pages))[CONFLICTS], "a conflict may be open for a week"
-    knowledge.clashes.append(Clash(2, "b.md", datetime.now(UTC) - timedelta(days=8)))
-    knowledge.waiting, knowledge.undone = 1, 3
-    assert checks(materialized(home, pages)) == {CONFLICTS: False, OUTBOX: False, DRIFT: False}
+    with closing(sqlite3.connect(knowledge.store.path)) as db, db:
+        db.execute("UPDATE conflict SET at = ?", ((datetime.now(UTC) - timedelta(days=8)).isoformat(),))
+    assert checks(materialized(home, pages)) == {CONFLICTS: False, OUTBOX: True, DRIFT: True}
+    knowledge.resolve(knowledge.conflicts()[0].id, "machine")
+    assert "dois" in file.read_text(encoding="utf-8")
+    assert checks(materialized(home, pages)) == {CONFLICTS: True, OUTBOX: True, DRIFT: True}
 
 
 def test_an_answer_on_a_page_comes_back_to_the_page(home: Platform) -> None:
     decision = proposal()
     home.ledger.append([Entry("decision", decision["decision_id"], "comercial", DAY, decision)])
     (approvals,) = (asset for asset in knowledge_assets() if asset.key == approvals_key("comercial"))
-    with_upstream = materialized(home, approvals, partition=DAY)
-    (made,) = with_upstream.asset_materializations_for_node(approvals.node_def.name)
+    (made,) = materialized(home, approvals, partition=DAY).asset_materializations_for_node(approvals.node_def.name)
     assert {name: made.metadata[name].value for name in ("pages", "waiting")} == {"pages": 1, "waiting": 1}
-    path = approval_path({**decision, "content_hash": content_hash(decision)})
-    knowledge: Any = home.knowledge
-    knowledge.noted.append(Seen(1, "status_changed", path, STATUS, "Ana Souza", "Proposta", "Aprovada", source_id="x"))
+    file = home.settings.knowledge / approval_path({**decision, "content_hash": content_hash(decision)})
+    text = file.read_text(encoding="utf-8").replace("Situação: Proposta", "Situação: Aprovada")
+    file.write_text(text.replace("Respondido por: ''", "Respondido por: Ana Souza"), encoding="utf-8")
     result = materialized(home, pages, feedback_events)
     (event,) = result.asset_materializations_for_node(feedback_events.node_def.name)
-    assert event.metadata["dagster/row_count"].value == event.metadata["new_events"].value == 1
-    assert event.metadata["results"].value == {"approved": 1}
-    assert "Resposta registrada: aprovada, por Ana Souza" in (home.settings.knowledge / path).read_text(encoding="utf-8")
+    assert event.metadata["dagster/row_count"].value == event.metadata["new_events"].value == 2
+    assert event.metadata["results"].value == {"approved": 1, "noted": 1}
+    assert "Resposta registrada: aprovada, por Ana Souza" in file.read_text(encoding="utf-8")
     (again,) = materialized(home, pages, feedback_events).asset_materializations_for_node(feedback_events.node_def.name)
     assert again.metadata["new_events"].value == 0
+
+
+def ticked(home: Platform, instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorExecutionData:
+    resources = {"platform": PlatformResource.of(home)}
+    return feedback.evaluate_tick(dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources))
+
+
+def test_the_sensor_asks_after_a_delivery_a_changed_page_and_an_event(home: Platform) -> None:
+    folder = home.settings.knowledge / "aprovacoes"
+    folder.mkdir(parents=True)
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def asked(cursor: str | None) -> tuple[list[str], str]:
+            data = ticked(home, instance, cursor)
+            for request in data.run_requests or []:  # it was carried out
+                instance.add_run(dg.DagsterRun(JOB, tags=dict(request.tags), status=dg.DagsterRunStatus.SUCCESS))
+            return [request.tags["eco/reason"] for request in data.run_requests or []], data.cursor or ""
+
+        first, cursor = asked(None)
+        assert first == ["it is time to look"]
+        assert asked(cursor) == ([], cursor)
+        delivery = {"id": "d1", "type": "page.created", "timestamp": "2026-11-22T12:00:00Z", "entity": {"id": "p", "type": "page"}}
+        Inbox(home.settings.webhooks_db).receive(Delivery.model_validate(delivery))
+        reasons, cursor = asked(cursor)
+        assert reasons == ["Notion delivered something"]
+        (folder / "a.md").write_text("# A\n", encoding="utf-8")
+        reasons, cursor = asked(cursor)
+        assert reasons == ["a page's file changed"]
+        home.knowledge.publish("nota.md", Document("Nota", blocks=(Paragraph("um"),)))
+        file = home.settings.knowledge / "nota.md"
+        file.write_text(file.read_text(encoding="utf-8").replace("um", "meu"), encoding="utf-8")
+        home.knowledge.sync()
+        reasons, cursor = asked(cursor)
+        assert reasons == ["an event was noted"]
+        assert asked(cursor) == ([], cursor)
 
 
 def test_they_are_where_the_graph_expects_them() -> None:

@@ -52,13 +52,16 @@ def _decisions(point: str, script: Script) -> dg.AssetsDefinition:
     return decide
 
 
-def _definitions(script: Script) -> dg.Definitions:
+def _definitions(script: Script, is_resident_at_work: Callable[[], bool] = lambda: False, *, has_report: bool = False) -> dg.Definitions:
     @dg.asset(key=["reports", AGENT, "page"], deps=list(POINTS.values()), partitions_def=DAYS)
     def page() -> None:
         script.meanwhile()
 
     @dg.asset(key=execution_key(AGENT), deps=list(POINTS.values()), partitions_def=DAYS)
     def execute() -> None: ...
+
+    @dg.asset(key=["reports", AGENT, "after"], deps=[execution_key(AGENT)], partitions_def=DAYS)
+    def after() -> None: ...
 
     @dg.asset_check(asset=POINTS["replenishment"], name=LATE, blocking=True, partitions_def=DAYS)
     def late() -> dg.AssetCheckResult:
@@ -70,17 +73,17 @@ def _definitions(script: Script) -> dg.Definitions:
     late_key = dg.AssetCheckKey(POINTS["replenishment"], LATE)
     acting = dg.AssetSelection.assets(execution_key(AGENT))
     return dg.Definitions(
-        assets=[*(_decisions(point, script) for point in POINTS), page, execute],
+        assets=[*(_decisions(point, script) for point in POINTS), page, execute, *([after] if has_report else [])],
         asset_checks=[late],
         jobs=[  # type: ignore[list-item]
-            job(DECIDE, dg.AssetSelection.all() - acting),
+            job(DECIDE, dg.AssetSelection.all() - acting.downstream()),
             job(EVERYTHING, dg.AssetSelection.all()),
             # A job of checks alone has no days on this Dagster, so the page goes with it.
             job(LOOK_AGAIN, dg.AssetSelection.checks(late_key) | dg.AssetSelection.assets(page)),
-            job(execution_job(AGENT), acting),
+            job(execution_job(AGENT), acting.downstream()),
             *(job(point, dg.AssetSelection.assets(key)) for point, key in POINTS.items()),
         ],
-        sensors=[decision_sensor(AGENT, list(POINTS.values()), execution_key(AGENT), execution_job(AGENT))],
+        sensors=[decision_sensor(AGENT, list(POINTS.values()), execution_key(AGENT), execution_job(AGENT), is_resident_at_work)],
     )
 
 

@@ -14,7 +14,7 @@ from eco_assets.defs.executions import execution_key
 from eco_assets.defs.jobs import execution_job
 from eco_assets.resident.outbox import Outbox
 from sensors.resident import Resident, Result, Watched
-from sensors.verdicts import CARRIES_OUT, CHANGES
+from sensors.verdicts import CARRIES_OUT, CHANGES, changes_of
 
 ACTS = execution_key(AGENT)
 LATE = "looked_at_later"
@@ -40,6 +40,10 @@ class History:
         self.broken_days: set[str] = set()
         self.deaths = 0
         self.job = self.agent._definitions.resolve_job_def(execution_job(AGENT))
+
+    def __str__(self) -> str:
+        kinds = f"{len(self.accepted)} accepted, {len(self.rejected)} rejected, {len(self.by_own_run)} carried out by their own run"
+        return f"{kinds}, {self.deaths} deaths, {sum(self.started().values())} starts"
 
     # Upstream
     def change(self, *, is_good: bool = False, day: str | None = None) -> None:
@@ -141,9 +145,7 @@ class History:
         while True:
             page = self.instance.fetch_materializations(ACTS, limit=200, cursor=cursor)
             for record in page.records:
-                made = record.asset_materialization
-                if made is not None and CHANGES in (made.tags or {}):
-                    counted.update(map(int, made.tags[CHANGES].split(",")))
+                counted.update(map(int, changes_of(record)))
             if not page.has_more:
                 return counted
             cursor = page.cursor
@@ -176,7 +178,7 @@ def play(instance: dg.DagsterInstance, folder: Path, seed: int, changes: int, ac
         if history.random.random() < 0.4:
             who = history.random.choice(["sensor", "resident"]) if act == "both" else act
             history.tick() if who == "sensor" else history.turn()
-        if history.random.random() < 0.03:
+        if history.random.random() < 6 / changes:
             history.forget()
     history.settle(act)
     return history

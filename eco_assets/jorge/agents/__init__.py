@@ -4,4 +4,3 @@ from eco_assets.jorge.agents import agencia, comercial, industrial, mega, varejo
 from eco_assets.jorge.workflow import catalogue
 
 WORKFLOWS = catalogue((*comercial.WORKFLOWS, *varejo.WORKFLOWS, *industrial.WORKFLOWS, *agencia.WORKFLOWS, *mega.WORKFLOWS))
-SAGAS = WORKFLOWS  # the name of before the mega-agent had workflows of its own

@@ -7,7 +7,6 @@ from eco_assets.jorge.steps import booking, document, machine_command, message, 
 from eco_assets.jorge.workflow import Approval, Workflow
 
 STOPPED, PLANNED = "industrial.maquina_parada", "industrial.manutencao_programada"
-SHIFT = "chefia de turno"
 
 MACHINES = (
     Workflow(
@@ -58,7 +57,7 @@ MACHINES = (
             message("shift", "page_supervisor", template="parada_maquina"),
         ),
         MachineInput,
-        approval=Approval(above_brl=2_000, expires_h=24, escalate_to=SHIFT, escalate_after_h=1),
+        approval=Approval(above_brl=2_000),
         slo_s=60,
         priority=1,
         emits=(STOPPED,),

@@ -23,7 +23,7 @@ from eco_assets.jorge.doors.options import Smtp
 
 NOBODY = "sem-endereco.invalid"  # RFC 2606: no letter can ever be delivered there
 _SENDER = f"Eco <eco@{NOBODY}>"
-_ADDRESS = re.compile(r"[^\s<>@,;:\"]+@[^\s<>@,;:\"]+")
+_ADDRESS = re.compile(r"(?:[^<>@,;:\n]*<)?[^\s<>@,;:\"]+@[^\s<>@,;:\"]+>?")  # one address, with a name or without
 
 
 class SmtpDoor:
@@ -52,7 +52,7 @@ class SmtpDoor:
 
     def _address(self, message: Message) -> str:
         to = str(message.get("to", ""))
-        if _ADDRESS.fullmatch(parseaddr(to)[1]):
+        if _ADDRESS.fullmatch(to):
             return to
         pattern = self._options.recipients.get(to)
         if pattern is None:
@@ -62,7 +62,7 @@ class SmtpDoor:
             found = pattern.format_map({**message, **message.get("values", {})})
         except (KeyError, ValueError, IndexError) as error:
             raise ActionRefused(f"recipients.{to}: {error} is no field of this order") from error
-        if not _ADDRESS.fullmatch(parseaddr(found)[1]):
+        if not _ADDRESS.fullmatch(found):
             raise ActionRefused(f"recipients.{to} gives no address for this order; correct it in doors.yaml")
         return found
 
@@ -151,7 +151,7 @@ def compose(key: str, message: Message, to: str, sender: str, reply_to: str = ""
 def form(key: str, message: Message, *, is_withdrawal: bool = False) -> Form:
     """The letter as it would leave, for an outbox: whom it is for stays a role where no address is given."""
     to = str(message.get("to") or "destinatario")
-    if not _ADDRESS.fullmatch(parseaddr(to)[1]):
+    if not _ADDRESS.fullmatch(to):
         name = f"{to} {message.get('subject', '')}".strip()
         to = str(Address(name, re.sub(r"[^a-z0-9.-]+", "-", name.lower()).strip("-.")[:60] or "destinatario", NOBODY))
     letter = compose(key, message, to, _SENDER, is_withdrawal=is_withdrawal)

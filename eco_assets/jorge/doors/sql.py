@@ -44,10 +44,10 @@ class SqlDoor:
             began()
             if not self._claim(db, key, name):
                 return f"{name}: there already"
-            table = self._table(name)
+            table = self._table(name, db)
             before = only_row(db, table, match)
             after = written(db, table, match, values, before)
-            effects = self._table(EFFECTS)
+            effects = self._table(EFFECTS, db)
             record = {"matched": frozen(match), "before_row": frozen(before), "after_row": frozen(after)}
             db.execute(effects.update().where(effects.c.effect_key == key).values(**record))
         return f"{name}: one row {'changed' if before else 'added'}"
@@ -55,12 +55,12 @@ class SqlDoor:
     def withdraw(self, key: str, message: Message, began: Began) -> str:
         """Put the row back as it was before, unless somebody changed it since."""
         with self._transaction() as db:
-            effects = self._table(EFFECTS)
+            effects = self._table(EFFECTS, db)
             found = db.execute(effects.select().where(effects.c.effect_key == key).with_for_update()).mappings().first()
             if found is None or found["withdrawn_at"]:
                 return "nothing was written" if found is None else f"{found['target']}: put back before"
             db.execute(effects.update().where(effects.c.effect_key == key).values(withdrawn_at=_now()))
-            table = self._table(found["target"])
+            table = self._table(found["target"], db)
             match, after = thawed(table, found["matched"]) or _NOTHING, thawed(table, found["after_row"]) or _NOTHING
             now = only_row(db, table, match)
             if now is None or changed(now, after):
@@ -74,9 +74,9 @@ class SqlDoor:
 
     def check(self) -> str:
         """Connect and look whether the tables are there."""
-        with self._transaction():
+        with self._transaction() as db:
             for name in self._options.tables:
-                self._table(name)
+                self._table(name, db)
         return f"{self._engine.dialect.name} answers; {len(self._options.tables)} table(s) found"
 
     @cached_property
@@ -103,14 +103,14 @@ class SqlDoor:
     def _tables(self) -> dict[str, Table]:
         return {}
 
-    def _table(self, name: str) -> Table:
+    def _table(self, name: str, db: Connection) -> Table:
         from sqlalchemy import MetaData, Table
         from sqlalchemy.exc import NoSuchTableError
 
         if name not in self._tables:
             schema, _, own = name.rpartition(".")
             try:
-                self._tables[name] = Table(own, MetaData(), schema=schema or None, autoload_with=self._engine)
+                self._tables[name] = Table(own, MetaData(), schema=schema or None, autoload_with=db)
             except NoSuchTableError as error:
                 raise ActionRefused(f"there is no table {name} at the receiving side") from error
         return self._tables[name]
@@ -156,7 +156,7 @@ class SqlDoor:
 
         try:
             with db.begin_nested():
-                db.execute(self._table(EFFECTS).insert().values(effect_key=key, target=target, applied_at=_now()))
+                db.execute(self._table(EFFECTS, db).insert().values(effect_key=key, target=target, applied_at=_now()))
         except IntegrityError:
             return False
         return True

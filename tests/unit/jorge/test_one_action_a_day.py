@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eco_assets.day import standing_decisions
-from eco_assets.jorge.agents import SAGAS
+from eco_assets.jorge.agents import WORKFLOWS
 from eco_assets.jorge.dispatch import execute_day
 from eco_assets.jorge.engine import Engine, open_engine
 from eco_assets.jorge.world import World
@@ -43,7 +43,7 @@ def run(house: tuple[Ledger, Path]) -> dict[str, str]:
 
     @contextmanager
     def engine() -> Iterator[Engine]:
-        with open_engine(root / "jorge" / "engine.db", SAGAS, World(root / "outbox", root / "jorge" / "bookings.db")) as opened:
+        with open_engine(root / "jorge" / "engine.db", WORKFLOWS, World(root / "outbox", root / "jorge" / "bookings.db")) as opened:
             yield opened
 
     return {record["decision_id"][0]: record["outcome"] for record in execute_day(ledger, "comercial", DAY, engine).records}

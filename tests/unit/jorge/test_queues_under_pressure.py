@@ -69,14 +69,14 @@ class TestRoom:
 
         taken, back = handed_over(orders, 7, self.SPEC)
 
-        assert [one["decision_id"] for one in taken] == ["urgent"] or [one["decision_id"] for one in taken] == ["dear", "urgent"]
+        assert [one["decision_id"] for one in taken] == ["dear", "urgent"] or [one["decision_id"] for one in taken] == ["urgent"]
         assert {one["decision_id"] for one in (*taken, *back)} == {"cheap", "dear", "urgent"}
         assert handed_over(orders, 0, self.SPEC) == (orders, [])
         assert handed_over(orders, 99, self.SPEC) == ([], orders)
 
 
 def test_a_flood_of_one_agent_starves_no_other(house: ToyHouse) -> None:
-    flood, few = many("comercial.slow", 60), many("industrial.quick", 5)
+    flood, few = many("comercial.slow", 30), many("industrial.quick", 5)
 
     with house.engine() as engine:
         engine.enqueue(flood)
@@ -88,7 +88,7 @@ def test_a_flood_of_one_agent_starves_no_other(house: ToyHouse) -> None:
         ended = engine.wait([order["decision_id"] for order in flood], timeout_s=120)
 
     assert {record["outcome"] for record in records} == {"completed"}
-    assert (counts["queued"], counts["running"]) == (52, 8)
+    assert (counts["queued"], counts["running"]) == (22, 8)
     assert {record["outcome"] for record in ended} == {"completed"}
     assert set(house.did.values()) == {1}
 

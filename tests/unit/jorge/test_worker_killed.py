@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workflow_house import DAY, WorkflowHouse, decision
 
-from eco_assets.jorge.agents import SAGAS
+from eco_assets.jorge.agents import WORKFLOWS
 from eco_assets.jorge.dispatch import execute_day
 from eco_assets.ledger import Entry, Ledger
 
@@ -59,7 +59,7 @@ def test_killed_again_and_again_every_decision_ends_and_every_action_happens_onc
     expected = {
         f"{order['decision_id']}/{step.name}"
         for order in orders
-        for step in SAGAS[order["workflow"]].steps
+        for step in WORKFLOWS[order["workflow"]].steps
         if not step.name.startswith("book_")
     }
     assert Counter(house.sent()) == Counter(expected)

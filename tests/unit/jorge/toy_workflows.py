@@ -83,6 +83,7 @@ class ToyHouse:
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
+        self.gate.clear()
         with open_engine(self.path, self.workflows, self.world, home=self.root, wait_s=60) as engine:
             try:
                 yield engine

@@ -6,15 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eco_assets.jorge.agents import SAGAS
+from eco_assets.jorge.agents import WORKFLOWS
 from eco_assets.jorge.engine import Engine, open_engine
-from eco_assets.jorge.saga import Saga
+from eco_assets.jorge.workflow import Workflow
 from eco_assets.jorge.world import World
 
 DAY = "2026-10-31"
+DEAF: Mapping[str, Workflow] = {name: replace(workflow, listens=()) for name, workflow in WORKFLOWS.items()}
+"""The catalogue without what events start: an order of it is that order alone."""
 
 
 def decision(workflow: str, number: int = 0, *, cost_brl: float = 10.0, requires_approval: bool = False, name: str = "") -> dict[str, Any]:
@@ -43,10 +46,10 @@ class WorkflowHouse:
         self.outbox = root / "outbox"
         self.world = World(self.outbox, root / "jorge" / "bookings.db")
 
-    def engine(self, sagas: Mapping[str, Saga] = SAGAS, *, pause_s: float = 0.0, wait_s: float = 30.0) -> AbstractContextManager[Engine]:
+    def engine(self, sagas: Mapping[str, Workflow] = DEAF, *, pause_s: float = 0.0, wait_s: float = 30.0) -> AbstractContextManager[Engine]:
         return open_engine(self.root / "jorge" / "engine.db", sagas, self.world, pause_s=pause_s, wait_s=wait_s)
 
-    def run(self, *decisions: dict[str, Any], sagas: Mapping[str, Saga] = SAGAS) -> list[dict[str, Any]]:
+    def run(self, *decisions: dict[str, Any], sagas: Mapping[str, Workflow] = DEAF) -> list[dict[str, Any]]:
         with self.engine(sagas) as engine:
             return engine.run(decisions, timeout_s=60)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from mega_records import decision, small_rules
 
-from eco_assets.jorge.agents import SAGAS
-from eco_assets.jorge.saga import Order
+from eco_assets.jorge.agents import WORKFLOWS
+from eco_assets.jorge.workflow import Order
 from eco_assets.mcp.mega.anticipate import anticipate, ordinary, taken_by_day
 from eco_assets.mcp.mega.loads import Outlook, load_forecasts, outlook_of
 from eco_assets.mcp.mega.models import Anticipation
@@ -135,7 +135,7 @@ def test_the_resources_are_those_that_the_workflows_book_with_their_capacities_a
                 continue
             made = {**decision(f"{policy.agent}.{policy.point}.{action.name}", "s:t", 900.0, 77.0), "workflow": action.workflow}
             world = Asked()
-            for step in SAGAS[action.workflow].steps:
+            for step in WORKFLOWS[action.workflow].steps:
                 if step.name.startswith("book_"):
                     step.do(world, Order(made, "key"))  # type: ignore[arg-type]
             taken = {name: (each.taken_by(made), each.capacity) for name, each in known.items() if each.taken_by(made)}

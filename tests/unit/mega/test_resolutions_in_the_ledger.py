@@ -13,7 +13,7 @@ from mega_records import DAY, decision, entry, small_rules
 from eco_assets.day import standing_decisions
 from eco_assets.errors import PermanentError
 from eco_assets.jorge import dispatch
-from eco_assets.jorge.agents import SAGAS
+from eco_assets.jorge.agents import WORKFLOWS
 from eco_assets.jorge.dispatch import APPROVED, REJECTED, answer, execute_day, execution_of
 from eco_assets.jorge.engine import Engine, open_engine
 from eco_assets.jorge.world import World
@@ -46,7 +46,7 @@ def run(ledger: Ledger, agent: str = "industrial") -> dict[str, str]:
 
     @contextmanager
     def engine() -> Iterator[Engine]:
-        with open_engine(root / "jorge" / "engine.db", SAGAS, World(root / "outbox", root / "jorge" / "bookings.db")) as opened:
+        with open_engine(root / "jorge" / "engine.db", WORKFLOWS, World(root / "outbox", root / "jorge" / "bookings.db")) as opened:
             yield opened
 
     return {record["decision_id"]: record["outcome"] for record in execute_day(ledger, agent, DAY, engine).records}

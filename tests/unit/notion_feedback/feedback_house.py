@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,12 @@ from eco_assets.jorge.approvers import Approver, Approvers
 from eco_assets.lake import Lake
 from eco_assets.ledger import Entry, Ledger
 from notion_sync.approval_pages import approval_path
-from notion_sync.feedback.events import Noted
 from notion_sync.feedback.intake import Intake, Taken
+from notion_sync.sync.store import Event
 
-DAY = "2018-05-31"
+DAY, AT = "2018-05-31", datetime(2026, 11, 22, 12, tzinfo=UTC)
 ANA, RUI = Approver(name="Ana Souza", email="ana@empresa.com.br", agents=("comercial",)), Approver(name="Rui Lima", agents=("varejo",))
 PEOPLE = Approvers((ANA, RUI))
-
-
-@dataclass
-class Seen:
-    """An event as the synchronisation notes it."""
-
-    id: int
-    kind: str
-    page: str
-    key: str = ""
-    who: str = ""
-    before: Any = ""
-    after: Any = ""
-    at: str = "2026-11-22T12:00:00+00:00"
-    source_id: str = ""
 
 
 def proposal(number: int = 0, **changes: Any) -> dict[str, Any]:
@@ -68,7 +54,7 @@ class FeedbackHouse:
 
     root: Path
     people: Approvers = PEOPLE
-    noted: list[Seen] = field(default_factory=list)
+    noted: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ledger, self.lake = Ledger(self.root / "ledger.db"), Lake(self.root / "lake")
@@ -78,12 +64,12 @@ class FeedbackHouse:
         self.ledger.append(Entry("decision", d["decision_id"], d["agent"], d["as_of"], d) for d in decisions)
         return [approval_path({**d, "content_hash": content_hash(d)}) for d in decisions]
 
-    def note(self, kind: str, page: str, key: str = "", **more: Any) -> Seen:
+    def note(self, kind: str, page: str, key: str = "", *, who: str = "", before: str = "", after: str = "", source: str = "") -> Event:
         number = len(self.noted) + 1
-        self.noted.append(Seen(number, kind, page, key, **{"source_id": f"s{number}", **more}))
+        self.noted.append(Event(number, kind, page.removesuffix(".md"), key, who, before, after, AT, source or f"s{number}"))
         return self.noted[-1]
 
-    def events(self, after: int) -> Sequence[Noted]:
+    def events(self, after: int) -> Sequence[Event]:
         return [event for event in self.noted if event.id > after]
 
     def intake(self) -> Intake:

@@ -62,7 +62,9 @@ def test_a_page_that_waits_says_what_is_proposed_and_by_which_content() -> None:
     assert "Sem resposta, nada é feito." in text
 
 
-@pytest.mark.parametrize(("verdict", "status", "words"), [("approved", "Aprovada", "Aprovada por Ana"), ("rejected", "Rejeitada", "Recusada por Ana")])
+@pytest.mark.parametrize(
+    ("verdict", "status", "words"), [("approved", "Aprovada", "Aprovada por Ana"), ("rejected", "Rejeitada", "Recusada por Ana")]
+)
 def test_an_answer_is_told_with_who_gave_it_and_when(verdict: str, status: str, words: str) -> None:
     answer = {"decision_id": WAITS["decision_id"], "verdict": verdict, "by": "Ana", "why": "", "recorded_at": "2026-11-01T12:00:00+00:00"}
     (page, _) = pages(WAITS, answers=[answer]).values()
@@ -76,7 +78,7 @@ def test_a_failed_execution_is_told_step_by_step() -> None:
     (page, _) = pages(CHEAP, executions=[execution(CHEAP, "compensated")]).values()
     text = to_markdown(page.document)
     assert page.document.properties["situacao"] == "Desfeita"
-    assert "| `open_work_order` | falhou | 1,5\N{NO-BREAK SPACE}ms | Sem resposta. |" in text
+    assert "| `open_work_order` | falhou | 2\N{NO-BREAK SPACE}ms | Sem resposta. |" in text
 
 
 def test_beyond_a_hundred_the_log_has_the_rest_and_a_day_without_any_says_so() -> None:

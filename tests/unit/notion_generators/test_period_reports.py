@@ -124,5 +124,7 @@ def test_a_month_that_goes_on_is_projected_only_from_enough_days() -> None:
 
 
 def test_a_chart_of_days_is_drawn_alike_each_time() -> None:
-    chart = DayChart("dias", "Custo por dia", (date(2026, 10, 1), date(2026, 10, 2)), (("Ações", (10.0, 0.0)), ("Outros", (1.0, 2.0))), "brl")
+    chart = DayChart(
+        "dias", "Custo por dia", (date(2026, 10, 1), date(2026, 10, 2)), (("Ações", (10.0, 0.0)), ("Outros", (1.0, 2.0))), "brl"
+    )
     assert draw(chart) == draw(chart)

@@ -1,4 +1,4 @@
-"""Pages about the platform itself: components from templates and code, risks, ADRs and runbooks, post-mortems; every template is checked."""
+"""Pages about the platform itself: components, risks, ADRs and runbooks, post-mortems; and the schemas that their templates keep."""
 
 from __future__ import annotations
 
@@ -99,11 +99,19 @@ Change = Callable[[dict[str, Any]], object]
     [
         ("components", "jorge.json", "component.schema.json", lambda body: body.pop("owners"), "'owners' is a required property"),
         ("components", "jorge.json", "component.schema.json", lambda body: body.update(extra=1), "'extra' was unexpected"),
-        ("risks", "register.json", "register.schema.json", lambda body: body["risks"][0].update(impact="enorme"), r"\$\.risks\[0\]\.impact"),
+        (
+            "risks",
+            "register.json",
+            "register.schema.json",
+            lambda body: body["risks"][0].update(impact="enorme"),
+            r"\$\.risks\[0\]\.impact",
+        ),
         ("post_mortems", "post_mortem.json", "post_mortem.schema.json", lambda body: body.update(sections=[]), r"\$\.sections"),
     ],
 )
-def test_a_template_that_breaks_its_schema_is_named(tmp_path: Path, folder: str, file: str, schema: str, change: Change, where: str) -> None:
+def test_a_template_that_breaks_its_schema_is_named(
+    tmp_path: Path, folder: str, file: str, schema: str, change: Change, where: str
+) -> None:
     body = json.loads((FOLDER / folder / file).read_text("utf-8"))
     change(body)
     broken = tmp_path / file
@@ -122,7 +130,7 @@ def test_every_folder_of_templates_has_one_schema_that_its_files_name() -> None:
 def test_risks_are_ranked_with_their_figures_and_an_overdue_review_is_told() -> None:
     page = risk_register(TODAY, {"quarantined": "2", "waiting_approval": "6"})
     (text,) = texts([page]).values()
-    order = [severity(risk) for risk in sorted(declared_risks()["risks"], key=lambda risk: text.index(f"## <a id=\"{risk['id'].lower()}"))]
+    order = [severity(risk) for risk in sorted(declared_risks()["risks"], key=lambda risk: text.index(f'## <a id="{risk["id"].lower()}'))]
     assert order == sorted(order, reverse=True)
     assert "| Remessas em quarentena que aguardam alguém | 2 |" in text
     assert "Incidentes nos últimos" not in text  # not measured, so not told
@@ -142,11 +150,12 @@ def test_adrs_and_runbooks_of_the_project_become_pages_with_their_own_words() ->
     assert "](0002-lake.md)" in lake
     assert "Readers wait for nobody in either case." in lake
     assert "| [ADR-0002](0002-lake.md) |" in found["adr/index.md"]
-    assert "Aceito em parte" in found["adr/index.md"]
+    assert found["adr/index.md"].count("| Aceito |") == len(adrs)
 
 
 def test_links_that_lead_out_of_the_knowledge_base_keep_their_words_only() -> None:
-    text = "# ADR-0042: Um título\n\n- **Status:** Superseded by ADR-0043\n- **Date:** 2026-01-02\n\nSee [the page](../policies.md), [it](https://a.example/x) and [next](0043-next.md#why).\n"
+    told = "- **Status:** Superseded by ADR-0043\n- **Date:** 2026-01-02"
+    text = f"# ADR-0042: Um título\n\n{told}\n\nSee [the page](../policies.md), [it](https://a.example/x) and [next](0043-next.md#why).\n"
     other = "# ADR-0043: Outro\n\n- **Status:** Proposed\n"
     found = texts(pages_of({"docs/adr/0042-one.md": text, "docs/adr/0043-next.md": other, "docs/other.md": "# x\n"}))
     assert "See the page, [it](https://a.example/x) and [next](0043-next.md#why)." in found["adr/0042-one.md"]

@@ -13,6 +13,7 @@ from notion_sync.documents.markdown_writer import to_markdown
 from notion_sync.proposal_pages import carried_out, day_of_proposals, proposing_agents
 
 DAY = date(2026, 10, 30)
+CALL = next(each for each in DECISIONS if each["action"] == "ligar_para_publico")
 
 
 def told(*decisions: dict[str, Any]) -> list[dict[str, Any]]:
@@ -49,7 +50,7 @@ def test_the_index_adds_up_and_leads_to_each_page() -> None:
 
 
 def test_a_campaign_whose_price_is_not_the_policys_is_told_and_stops_no_other() -> None:
-    right, wrong = told(DECISIONS[3], {**DECISIONS[3], "cost_brl": 359.0})
+    right, wrong = told(CALL, {**CALL, "cost_brl": 359.0})
     made = day_of_proposals("agencia", DAY, [right, wrong], [done(right), done(wrong)])
     assert len(made.pages) == 2
     assert list(made.refused) == [wrong["decision_id"]]

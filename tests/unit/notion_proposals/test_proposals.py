@@ -39,7 +39,7 @@ def decision(agent: str, point: str, action: str, subject: str, cost_brl: float,
     }
 
 
-def lead(action: str, **features: float) -> dict[str, Any]:
+def lead(action: str, **features: float | str) -> dict[str, Any]:
     return decision("comercial", "proposal_and_discount", action, "bbe1c66fb4a42219e465d75ba85ffda8", 30.0, {**LEAD, **features})
 
 
@@ -47,14 +47,18 @@ DECISIONS = [
     lead("proposta_padrao"),
     lead("proposta_desconto_5"),
     lead("proposta_desconto_10", big_share=0.5),
+    lead("proposta_marketing", origin="social"),
+    lead("proposta_consultoria", big_share=0.5, small_share=0.4),
+    lead("proposta_financeira", big_share=0.2, small_share=0.5),
     decision("agencia", "campaign_targeting", "ligar_para_publico", "telefone:retired", 360.0, PHONE),
+    decision("agencia", "campaign_targeting", "oferecer_desconto", "email:1) $0 - $100 / Web / antigo", 104.76, MAIL),
     decision("agencia", "campaign_targeting", "enviar_email_feminino", "email:1) $0 - $100 / Web / antigo", 77.6, MAIL),
 ]
 
 
 def test_the_templates_are_valid_and_each_is_used() -> None:
     names = {template.name.partition("@")[0] for template in load_templates()}
-    assert names == {"marketing", "consultoria", "financeiro"}
+    assert names == {"marketing", "marketing_loja", "consultoria", "financeiro"}
     used = {found.name.partition("@")[0] for found in map(template_for, DECISIONS) if found}
     assert used == names
 
@@ -75,6 +79,15 @@ def test_the_customer_reads_no_id_no_odds_and_nothing_unfilled(made_from: dict[s
     assert not re.search(r"[{}]|[0-9a-f]{8,}|probab|polític", text)
     assert "R$" in text
     assert "2026" in text
+
+
+def test_an_action_that_names_its_template_gets_it_whatever_the_leads_size() -> None:
+    named = {"proposta_marketing": "marketing_loja", "proposta_consultoria": "consultoria", "proposta_financeira": "financeiro"}
+    for action, name in named.items():
+        for big in (0.1, 0.9):
+            found = template_for(lead(action, big_share=big))
+            assert found is not None
+            assert found.name.partition("@")[0] == name
 
 
 def test_the_discount_is_exact_to_the_cent() -> None:

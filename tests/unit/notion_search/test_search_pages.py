@@ -6,6 +6,8 @@ import os
 import statistics
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from eco_assets.cli import app
-from eco_assets.errors import RequestRefused
+from eco_assets.errors import RequestRefused, TransientError
 from eco_assets.settings import Settings
+from notion_sync import search_index, search_look
 from notion_sync.page_text import read_page, without_marks
 from notion_sync.portuguese import WORD, term, terms
 from notion_sync.search import Filters, search, snippet
@@ -223,6 +226,54 @@ def test_a_damaged_index_is_made_again(house: Settings, content: bytes) -> None:
         file.unlink()
     index.path.write_bytes(content)
     assert [hit.path for hit in search(house, "banana")] == ["a.md"]
+
+
+def test_a_slow_folder_is_looked_through_in_the_background(house: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(house, "a.md", "# Um\n\nbanana")
+    assert paths(house, "banana") == ["a.md"]
+    monkeypatch.setattr(search_index, "_SLOW_S", -1.0)  # any folder is slow
+    monkeypatch.setattr(search_index, "_REST_S", 0.0)
+    monkeypatch.setattr(search_index, "_SHARE", 0.0)
+    put(house, "b.md", "# Dois\n\nbanana")
+    deadline = time.monotonic() + 60
+    while len(search(house, "banana")) < 2:
+        assert time.monotonic() < deadline, "the new page was never found"
+        time.sleep(0.02)
+
+
+def test_threads_search_while_the_index_is_made_again(house: Settings) -> None:
+    for number in range(30):
+        put(house, f"{number}.md", f"# Um {number}\n\nbanana")
+    index = SearchIndex.of(house.home)
+    index.refresh([house.knowledge])
+
+    def ask(_: int) -> int:
+        try:
+            return len(search(house, "banana", limit=100))
+        except TransientError:  # there is a moment without an index, and whoever asks then is told to ask again
+            return 0
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, number) for number in range(40)]
+        for _ in range(3):
+            index.rebuild([house.knowledge])
+        found = [each.result(timeout=120) for each in asked]
+    assert set(found) <= set(range(31))
+    assert len(search(house, "banana", limit=100, is_fresh=True)) == 30
+
+
+def test_of_a_word_that_very_many_pages_have_titles_come_first_then_the_newest(house: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_look, "SCORED", 5)
+    monkeypatch.setattr(search_look, "COMMON", 20)
+    for number in range(1, 29):
+        put(house, f"n/{number:02}.md", f"---\ndata: 2026-02-{number:02}\n---\n\n# Nota\n\nbanana {'melão' if number == 3 else 'uva'}")
+    put(house, "velha.md", "---\ndata: 2020-01-01\n---\n\n# Banana\n\nuva")
+    found = paths(house, "banana", limit=4)
+    assert found[0] == "velha.md"
+    assert found[1:] == ["n/28.md", "n/27.md", "n/26.md"]
+    assert paths(house, "banana melões", limit=3)[0] == "n/03.md"  # all words, and the rare one decides
+    assert paths(house, "melão figo", limit=3) == ["n/03.md"]
+    assert set(paths(house, "melão -uva banana", limit=9)) == {"n/03.md"}
 
 
 def test_two_processes_index_at_once(house: Settings) -> None:

@@ -1,0 +1,1 @@
+"""Where pages live: a folder of Markdown or Notion, behind one protocol."""
