@@ -4,8 +4,6 @@ Two look at it: the decision sensor itself on every tick (it tells the check whe
 which also sees that the sensor has stopped reading.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

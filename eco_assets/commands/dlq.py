@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from eco_assets import console
-from eco_assets.commands.jorge import catalogue, engine_port, run_on
-from eco_assets.commands.shared import Agent, Json, guarded, known_agent, operator
+from eco_assets.commands.jorge import catalogue, engine_port, queue, run_on
+from eco_assets.commands.shared import Json, guarded, operator
 from eco_assets.commands.shared import platform as open_platform
 from eco_assets.errors import ConfigError
 
@@ -21,7 +21,7 @@ Why = Annotated[str, typer.Option("--why", help="The reason, for the ledger.")]
 
 @app.command("list")
 @guarded
-def listed(agent: Agent = None, as_json: Json = False) -> None:
+def listed(agent: Annotated[str | None, typer.Option("--agent", help="Only this agent's.")] = None, as_json: Json = False) -> None:
     """Every dead letter, oldest first."""
     from eco_assets.jorge.dead_letters import listed as find
     from eco_assets.jorge.dead_letters import settle
@@ -29,7 +29,7 @@ def listed(agent: Agent = None, as_json: Json = False) -> None:
     platform = open_platform()
     with engine_port(platform) as port:
         settle(port, platform.ledger)
-        found = find(port, platform.ledger, known_agent(agent))
+        found = find(port, platform.ledger, None if agent is None else queue(agent))
     if as_json:
         console.as_json(found)
         return

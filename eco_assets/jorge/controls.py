@@ -77,7 +77,8 @@ def one(port: Engine, name: str) -> dict[str, Any]:
     try:
         return port.status(name)
     except NotFound:
-        found = [order for order in port.orders(limit=100_000) if order["id"].startswith(name)]
+        began = [order for order in port.orders(limit=100_000) if order["id"].startswith(name)]
+        found = [order for order in began if ":" not in order["id"]] or began  # a requeue's run is named after its order
     if len(found) != 1 or not name:
         raise NotFound(f"{'more than one' if found else 'no'} order begins with {name!r}; `eco jorge status` lists the newest")
     return found[0]

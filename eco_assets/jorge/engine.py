@@ -55,7 +55,7 @@ class Engine:
             DoorUnavailable: some did not end within `timeout_s`; they stay queued and go on at the next start.
         """
         orders = list(decisions)
-        self.enqueue(orders)
+        self.enqueue(orders, is_strict=False)
         ids = list(dict.fromkeys(order["decision_id"] for order in orders))
         deadline = time.monotonic() + timeout_s
         records = self.wait(ids, timeout_s=timeout_s)
@@ -65,13 +65,18 @@ class Engine:
             waited.update(fresh)
         return records
 
-    def enqueue(self, orders: Iterable[dict[str, Any]], *, delay_s: float | None = None) -> int:
+    def enqueue(self, orders: Iterable[dict[str, Any]], *, delay_s: float | None = None, is_strict: bool = True) -> int:
         """Queue orders in one transaction; those that are known already are left as they are. Returns how many are new.
+
+        Args:
+            orders: the orders.
+            delay_s: seconds before they may begin.
+            is_strict: refuse an unknown workflow; otherwise its order becomes a dead letter and keeps no other from its work.
 
         Raises:
             RequestRefused: an order names a workflow that there is not.
         """
-        batch = {order["decision_id"]: self._pinned(order) for order in orders}
+        batch = {order["decision_id"]: self._pinned(order, is_strict) for order in orders}
         known = {status.workflow_id for status in self._status(list(batch), load=False)}
         fresh = [order for identity, order in batch.items() if identity not in known]
         if fresh:
@@ -263,8 +268,10 @@ class Engine:
             enqueue(self._client, transaction, {**order, **more}, name=name, identity=identity)
         return identity
 
-    def _pinned(self, order: dict[str, Any]) -> dict[str, Any]:
+    def _pinned(self, order: dict[str, Any], is_strict: bool = True) -> dict[str, Any]:
         declared = self._workflows.get(str(order.get("workflow")))
+        if declared is None and not is_strict:
+            return order
         if declared is None:
             raise RequestRefused(f"no workflow {order.get('workflow')!r}; the known ones are listed by `eco workflows`")
         return {"workflow_version": declared.version, "priority": declared.priority, **order}
@@ -547,11 +554,13 @@ def _prepare(database: sa.Engine, target: Path | str, *, wait_s: float = 60.0) -
     import sqlalchemy as sa
     from dbos import run_dbos_database_migrations
 
-    if not isinstance(target, Path):
+    # Tried and not waited for: dbos builds indexes CONCURRENTLY, which waits for every open statement, a wait for this lock included.
+    while not isinstance(target, Path):
         with database.begin() as db:
-            db.execute(sa.text("SELECT pg_advisory_xact_lock(4242004)"))
-            run_dbos_database_migrations(target)
-        return
+            if db.execute(sa.text("SELECT pg_try_advisory_xact_lock(4242004)")).scalar():
+                run_dbos_database_migrations(target)
+                return
+        time.sleep(0.2)
     deadline = time.monotonic() + wait_s
     while not sa.inspect(database).has_table("jorge_ready"):  # the last thing that a worker's start makes
         if time.monotonic() > deadline:

@@ -125,6 +125,10 @@ class World:
             raise ActionRefused(f"no door {door!r} is configured; those that are: {known}. Messages to it go to the outbox")
         return configured.door.check()
 
+    def close(self) -> None:
+        """Close what is kept open; the next use opens it again."""
+        self._store.close()
+
     @cached_property
     def journal(self) -> Journal:
         """What became of each key at the configured doors."""

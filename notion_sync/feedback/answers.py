@@ -72,8 +72,9 @@ class PageState:
 
     @property
     def person(self) -> str:
-        """Who answers: the account that set the status where the workspace knows it, else the name that was filled in."""
-        return self.who or str(self.values[BY] or "").strip()
+        """Who answers: the account that set the status where the workspace knows it (its address, if told), else the name filled in."""
+        address = re.search(r"<([^<>\s]+@[^<>\s]+)>", self.who)
+        return address[1] if address else self.who or str(self.values[BY] or "").strip()
 
 
 class Answers:

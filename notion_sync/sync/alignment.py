@@ -123,7 +123,9 @@ def _new_id(digest: str, taken: set[str]) -> str:
     return name
 
 
-def likeness(base: Sequence[Known], blocks: Sequence[Block]) -> int:
-    """How many blocks stand as a base has them."""
-    held = {each.hash for each in base}
-    return sum(block_hash(block) in held for block in blocks)
+def origin(bases: Sequence[Sequence[Known]], blocks: Sequence[Block]) -> int:
+    """Which of several states a page comes from: the one that what only some of them have speaks for; the last where nothing tells."""
+    held = [{each.hash for each in base} for base in bases]
+    telling = set.union(*held) - set.intersection(*held)
+    present = {block_hash(block) for block in blocks}
+    return max(range(len(bases)), key=lambda index: (sum((each in held[index]) == (each in present) for each in telling), index))

@@ -19,7 +19,7 @@ from notion_sync.documents.canonical import canonical_blocks
 from notion_sync.documents.markdown_reader import read_markdown
 from notion_sync.documents.markdown_writer import IMAGE_FOLDER, to_markdown, write_blocks
 from notion_sync.documents.tree import Block, Document, Property
-from notion_sync.sync.alignment import likeness, recognised
+from notion_sync.sync.alignment import origin, recognised
 from notion_sync.sync.merge import Delete, Insert, Operation, Suggest, Update, block_hash
 from notion_sync.workspaces.protocol import (
     TITLE,
@@ -78,7 +78,7 @@ class Folder:
         except (PermanentError, UnicodeDecodeError) as error:
             raise PageSuspended(f"{ref}: {error}") from error
         blocks = units(document.blocks)
-        base = max(range(len(bases)), key=lambda index: (likeness(bases[index], blocks) - abs(len(bases[index]) - len(blocks)), index))
+        base = origin(bases, blocks)
         standing = recognised(bases[base], blocks)
         if not bases[base] and _sha256(content) in self._legacy().get(ref, []):
             standing = tuple(Standing(each.id, each.block, is_ours=True) for each in standing)

@@ -7,6 +7,7 @@ another by then; any other block is replaced, and what was deleted is compared w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,8 @@ class Notion:
             raise
         if not self._me:
             self._me = str(self._api.ask("GET", "users/me")["id"])
-        standing = tuple(self._standing(each) for each in raw)
+        peoples = self._store.place(_RESTORED)
+        standing = tuple(replace(each, is_ours=each.is_ours and each.id not in peoples) for each in map(self._standing, raw))
         self._words = [text for each in standing for text in [write_blocks([each.block])]]
         edited = datetime.fromisoformat(str(page["last_edited_time"]))
         etag = str(page["last_edited_time"]) if abs(began.astimezone(UTC) - edited) > SETTLED else ""
@@ -131,25 +133,38 @@ class Notion:
         refused: set[str] = set()
         before = [each.id for each in page.blocks]
         for group in _grouped(operations):
-            first = group[0]
-            match first:
-                case Insert():
-                    behind = ids.get(first.after_key, None) if first.after_key else first.after
-                    if first.after_key and behind is None:
-                        refused |= {each.key for each in group}
-                        continue
-                    ids |= self._insert(page, [each for each in group if isinstance(each, Insert)], behind, [*before, *ids.values()], target, intend)
-                case Update():
-                    name = self._update(page, first, [*before, *ids.values()], target, intend)
-                    ids |= {first.key: name} if name else {}
-                    refused |= set() if name else {first.key}
-                case Delete(key, block_id, expect):
-                    if not self._api_comments(block_id):
-                        intend("delete", {"id": block_id, "expect": expect})
-                        refused |= set() if self._delete(block_id, expect) else {key}
-                case Suggest():
-                    self._suggest(first)
+            try:
+                done = self._carried_out(page, group, ids, [*before, *ids.values()], target, intend)
+            except NotionRefused as error:
+                if error.status not in (400, 404):
+                    raise
+                done = None  # what it is about is gone or was changed: look again
+            ids |= done or {}
+            refused |= {each.key for each in group} if done is None else set()
         return Written(ids, frozenset(refused))
+
+    def _carried_out(
+        self, page: Page, group: Sequence[Operation], ids: Mapping[str, str], before: Sequence[str], target: NotionTarget, intend: Intend
+    ) -> dict[str, str] | None:
+        """Carry out one operation, or inserts that follow each other; key → id, or None where a person was faster."""
+        first = group[0]
+        match first:
+            case Insert():
+                behind = ids.get(first.after_key) if first.after_key else first.after
+                if first.after_key and behind is None:
+                    return None
+                return self._insert(page, [each for each in group if isinstance(each, Insert)], behind, before, target, intend)
+            case Update():
+                name = self._update(page, first, before, target, intend)
+                return {first.key: name} if name else None
+            case Delete(_, block_id, expect):
+                if self._api_comments(block_id):
+                    return {}
+                intend("delete", {"id": block_id, "expect": expect})
+                return {} if self._delete(block_id, expect) else None
+            case Suggest():
+                self._suggest(first)
+        return {}
 
     def _insert(
         self, page: Page, inserts: Sequence[Insert], behind: str | None, before: Sequence[str], target: NotionTarget, intend: Intend
@@ -214,8 +229,10 @@ class Notion:
         if raw.get("has_children"):
             raw["children"] = self._below(block_id)
         (block,) = units(read_blocks([raw])) or (Paragraph(""),)
-        if block_hash(block) == expect or self._is_ours(raw):
+        if block_hash(block) == expect:
             return False
+        # Deleting and restoring make us the last who changed it; the words are a person's all the same.
+        self._store.keep(_RESTORED, {**self._store.place(_RESTORED), block_id: True})
         self._api.ask("PATCH", f"blocks/{block_id}", {"in_trash": False})
         return True
 
@@ -276,6 +293,7 @@ class Notion:
         draft.replace(file)
 
 
+_RESTORED = "restored"
 _BY_CREATION = {"timestamp": "created_time", "direction": "ascending"}
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from functools import cached_property
@@ -90,7 +91,8 @@ class Transport:
     def _judge(self, error: Any, method: str, path: str, *, is_read: bool, is_last: bool) -> None:
         """Raise what a refusal means, or wait before the request goes again."""
         status, data = int(error.status), getattr(error, "additional_data", None) or {}
-        code = str(getattr(error, "code", "") or "")
+        code = getattr(error, "code", "") or ""
+        code = str(getattr(code, "value", code))
         if status in (429, 529):
             if data.get("rate_limit_reason") == _BLOCKED:
                 self._limiter.block()
@@ -117,4 +119,4 @@ class Transport:
     def _client(self) -> Any:
         from notion_client import Client
 
-        return Client(auth=self._token, base_url=self._url, notion_version=VERSION, retry=False)
+        return Client(auth=self._token, base_url=self._url, notion_version=VERSION, retry=False, log_level=logging.CRITICAL)

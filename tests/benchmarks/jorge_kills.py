@@ -1,4 +1,4 @@
-"""Resident workers killed again and again (kill -9) while they carry sagas out: is every effect there once, is nothing lost?
+"""Kills resident workers again and again (kill -9) while they carry sagas out, and counts the effects that are missing or there twice.
 
     python -m tests.benchmarks.jorge_kills [--orders 2000] [--kills 20] [--workers 2] [--sqlite]
 
@@ -104,6 +104,7 @@ def drill(port: Engine, fleet: Fleet, number: int, kills: int, seed: int) -> dic
             fleet.kill(chance.randrange(len(fleet)))
             waiting.append((time.perf_counter(), running))
             struck += 1
+            print(f"{ended} of {number} ended, {struck} killed", file=sys.stderr, flush=True)
         time.sleep(0.1)
     wall = time.perf_counter() - began
     records = port.wait([order["decision_id"] for order in orders(number)])

@@ -109,7 +109,7 @@ def test_the_sensor_asks_after_a_delivery_a_changed_page_and_an_event(home: Plat
             return [request.tags["eco/reason"] for request in data.run_requests or []], data.cursor or ""
 
         first, cursor = asked(None)
-        assert first == ["it is time to look"]
+        assert len(first) == 1, "nobody has looked yet"
         assert asked(cursor) == ([], cursor)
         delivery = {"id": "d1", "type": "page.created", "timestamp": "2026-11-22T12:00:00Z", "entity": {"id": "p", "type": "page"}}
         Inbox(home.settings.webhooks_db).receive(Delivery.model_validate(delivery))

@@ -104,7 +104,8 @@ class NotionDoor:
         from notion_client.errors import HTTPResponseError, RequestTimeoutError
 
         try:
-            return dict(self._client.request(path, method, body=body))
+            with self._client() as client:
+                return dict(client.request(path, method, body=body))
         except HTTPResponseError as error:
             told = _told(error.status, str(error))
             wait = str(error.headers.get("Retry-After") or error.headers.get("retry-after") or "") if error.status == 429 else ""
@@ -114,7 +115,6 @@ class NotionDoor:
         except (httpx.TransportError, RequestTimeoutError, ValueError) as error:
             raise DoorUnavailable(f"no whole answer of Notion: {type(error).__name__}: {error}") from error
 
-    @cached_property
     def _client(self) -> Any:
         from notion_client import Client
 

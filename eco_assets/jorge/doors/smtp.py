@@ -71,9 +71,9 @@ class SmtpDoor:
         with self._server() as server:
             _accepted(server.mail(sender), "the sender")
             _accepted(server.rcpt(to), "the recipient")
+            began()  # before DATA: whoever gives up here can still say so
             code, said = server.docmd("DATA")
             _accepted((code, said), "the letter", wanted=354)
-            began()
             try:
                 server.send(_on_the_wire(letter))
                 code, said = server.getreply()
@@ -101,6 +101,8 @@ class SmtpDoor:
             if options.user:
                 server.login(options.user, options.password.get_secret_value())
             yield server
+            with suppress(OSError, smtplib.SMTPException):
+                server.quit()
         except smtplib.SMTPResponseException as error:
             said = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else str(error.smtp_error)
             raise _refusal(error.smtp_code, said, "the connection") from error
@@ -112,8 +114,6 @@ class SmtpDoor:
             raise Unreached(f"the mail server {options.host}:{options.port} does not answer: {error}") from error
         finally:
             if server is not None:
-                with suppress(OSError, smtplib.SMTPException):
-                    server.quit()
                 server.close()
 
 

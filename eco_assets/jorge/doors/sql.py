@@ -81,7 +81,7 @@ class SqlDoor:
 
     @cached_property
     def _engine(self) -> Engine:
-        from sqlalchemy import create_engine, event
+        from sqlalchemy import NullPool, create_engine, event
         from sqlalchemy.engine import make_url
 
         url = make_url(self._options.url.get_secret_value())
@@ -89,8 +89,8 @@ class SqlDoor:
         if url.get_backend_name() == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
             limits = f"-c statement_timeout={wait * 1000} -c lock_timeout={wait * 1000}"
-            return create_engine(url, connect_args={"connect_timeout": wait, "options": limits}, pool_pre_ping=True, pool_timeout=wait)
-        engine = create_engine(url, connect_args={"timeout": wait} if url.get_backend_name() == "sqlite" else {}, pool_pre_ping=True)
+            return create_engine(url, connect_args={"connect_timeout": wait, "options": limits}, poolclass=NullPool)
+        engine = create_engine(url, connect_args={"timeout": wait} if url.get_backend_name() == "sqlite" else {}, poolclass=NullPool)
         if url.get_backend_name() == "sqlite":
 
             @event.listens_for(engine, "begin")
@@ -118,7 +118,7 @@ class SqlDoor:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         """A transaction whose errors are told apart: before it began, nothing can have happened."""
-        from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError, TimeoutError as PoolTimeout  # noqa: I001
+        from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
         has_begun = False
         try:
@@ -128,9 +128,7 @@ class SqlDoor:
                 yield db
         except DBAPIError as error:
             raise _told(error, has_begun=has_begun) from error
-        except PoolTimeout as error:
-            raise Unreached(f"every connection to the database is busy: {error}") from error
-        except (NoSuchModuleError, SQLAlchemyError) as error:
+        except (SQLAlchemyError, ImportError) as error:
             raise ActionRefused(f"the database's address or the row cannot be used: {type(error).__name__}: {error}") from error
 
     def _make_own_tables(self) -> None:

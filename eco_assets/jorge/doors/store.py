@@ -43,6 +43,10 @@ class Store(Protocol):
         """A context manager that gives a `Transaction`, committed at the end. Raises `DoorUnavailable` when it cannot be used."""
         ...
 
+    def close(self) -> None:
+        """Close the connections that are kept open; the next use opens new ones."""
+        ...
+
 
 def open_store(place: Path | str) -> Store:
     """A store in a SQLite file, or in a Postgres database where `place` is a URL."""
@@ -66,6 +70,9 @@ class _Sqlite:
             db.execute("BEGIN IMMEDIATE")
             yield _SqliteTransaction(db)
             db.execute("COMMIT")
+
+    def close(self) -> None:
+        """None is kept open."""
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -119,6 +126,12 @@ class _Postgres:
             if db is not None:
                 with suppress(psycopg.Error):
                     db.close()
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for db in idle:
+            db.close()
 
     def _take(self) -> Any:
         import psycopg

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -47,9 +48,11 @@ class Board:
 
 
 @pytest.fixture
-def board(house: DoorHouse, notion: NotionEmulator, monkeypatch: pytest.MonkeyPatch) -> Board:
+def board(house: DoorHouse, notion: NotionEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     monkeypatch.setenv("NOTION_DOOR", TOKEN)
-    return Board(house, notion)
+    made = Board(house, notion)
+    yield made
+    made.client.close()
 
 
 def forgetful(board: Board) -> None:

@@ -115,7 +115,7 @@ class Schedule:
             if not pages:
                 return
             page = pages[0]
-            own = [node for node in store.living(page) if node.type != "heading_2"]
+            own = [node for node in store.living(page) if not node.type.startswith("heading")]
             if act == "write" or not own:
                 self.person.write(page.id, text)
                 self.alive.add(text)
@@ -136,7 +136,7 @@ class Schedule:
         blocks: list[Block] = [Heading(2, "Resumo", "resumo")]
         for slot, version in sorted(self.slots.items()):
             text = f"slot-{slot} versao-{version} dita pela maquina"
-            blocks.append(_SHAPES[slot % 4](text))
+            blocks += [Heading(3, f"Parte {slot}", f"d-0000000{slot}"), _SHAPES[slot % 4](text)]
         return Document("Relatório", {"tipo": "relatorio", "rodada": self.words}, tuple(blocks))
 
     def step(self) -> None:
@@ -181,8 +181,9 @@ class Schedule:
         self.knowledge.publish(KEY, self.document())
         reports = [self.knowledge.sync() for _ in range(4)]
         shown = self.shown()
-        wrong = [f"lost: {text}" for text in self.alive if not any(text in each for each in shown)]
-        wrong += [f"twice: {text}" for text in self.alive if sum(text in each for each in shown) > 1]
+        said = [word for each in shown for word in re.findall(r"humano-\d+-\d+", each)]
+        wrong = [f"lost: {text}" for text in self.alive if text not in said]
+        wrong += [f"twice: {text}" for text in self.alive if said.count(text) > 1]
         slots = [(int(slot), int(version)) for each in shown for slot, version in SLOT.findall(each)]
         wrong += [f"slot {slot} is there twice" for slot in {slot for slot, _ in slots} if [each for each, _ in slots].count(slot) > 1]
         wrong += [f"slot {s}: {v} is missing" for s, v in self.slots.items() if s not in self.touched and (s, v) not in slots]
