@@ -28,7 +28,7 @@ from notion_sync.sync.store import Conflict, Event, Note, Row, Store
 from notion_sync.workspaces.folder import Folder, write_picture
 from notion_sync.workspaces.protocol import Workspace
 
-OWNERS: Mapping[str, Owner] = {name: "human" for name in HUMAN}
+OWNERS: Mapping[str, Owner] = dict.fromkeys(HUMAN, "human")
 __all__ = ["Conflict", "Event", "Knowledge", "Published", "SyncReport"]
 
 
@@ -199,7 +199,8 @@ class Knowledge:
         """Close a conflict.
 
         Args:
-            conflict: its id. keep: `person`: the person's text stays; `machine`: the machine's takes its place.
+            conflict: its id.
+            keep: `person`: the person's text stays; `machine`: the machine's takes its place.
 
         Raises:
             NotFound: there is no such open conflict. ConfigError: `keep` is neither.

@@ -21,6 +21,7 @@ from eco_assets.mcp.plan import Plan, plan_of
 from eco_assets.mcp.policy_lines import Loc, line_of
 from eco_assets.mcp.policy_model import Action, Ask, Content, Rule
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # written in C: ten times as fast
 POLICIES = Path(__file__).parent / "policies"
 BEFORE_ANSWERS = tuple(root for root in SCOPE if root != "answers")
 
@@ -93,7 +94,7 @@ def read_policy(path: Path) -> Policy:
 def parse_policy(text: str, where: str) -> Policy:
     """A policy from its text; `where` names it in errors. Raises `PolicyError` as `load_policies` does."""
     try:
-        policy = Policy.model_validate(yaml.safe_load(text))
+        policy = Policy.model_validate(yaml.load(text, LOADER))  # noqa: S506 -- a safe loader
     except ValidationError as error:
         first = error.errors()[0]
         raise PolicyError(f"{_at(text, where, first['loc'])}: {_path(first['loc']) or 'policy'}: {first['msg']}") from error

@@ -27,7 +27,7 @@ def line_of(text: str, loc: Loc) -> int:
 def _composed(text: str) -> yaml.Node | None:
     """The nodes of a text, kept: a policy asks for the line of each of its expressions, and reading it anew took 13 s for all policies."""
     try:
-        return yaml.compose(text)
+        return yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
         return None
 

@@ -13,7 +13,7 @@ from notion_sync.documents.tree import Block, Heading
 from notion_sync.sync.merge import Desired, Entry, block_hash
 from notion_sync.workspaces.protocol import Known, Standing, kind_of
 
-ALIKE = 0.5
+ALIKE = 0.35
 """From which share of common text on a block counts as another's edited version."""
 
 

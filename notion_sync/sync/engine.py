@@ -10,17 +10,16 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from eco_assets.errors import TransientError
 from notion_sync.documents.canonical import canonical_blocks
-from notion_sync.documents.markdown_reader import read_markdown
+from notion_sync.documents.markdown_reader import read_blocks_of, read_markdown
 from notion_sync.documents.markdown_writer import to_markdown, write_blocks
 from notion_sync.documents.tree import Document
 from notion_sync.sync.alignment import anchors_of, keyed
-from notion_sync.sync.merge import Delete, Desired, Entry, Insert, Plan, Suggest, Update, block_hash, merge
+from notion_sync.sync.merge import Delete, Desired, Entry, Insert, Plan, Update, block_hash, merge
 from notion_sync.sync.notes import block_notes, property_notes
-from notion_sync.sync.properties import Owner, PropertyPlan, Seen, merge_properties
+from notion_sync.sync.properties import Owner, PropertyPlan, merge_properties
 from notion_sync.sync.recovery import adopted, recovered, without_echo
-from notion_sync.sync.store import Note, Row, Store, from_json, to_json
+from notion_sync.sync.store import Note, Row, Store, to_json
 from notion_sync.workspaces.protocol import TITLE, Known, Page, PageDeleted, PageSuspended, Unsure, Workspace, Written
 
 MOST_ROUNDS = 12
@@ -57,7 +56,9 @@ class Engine:
         """Bring a page in line.
 
         Args:
-            key: the page's. pictures: name → content, for those that are to be written. dry_run: only say what would be done.
+            key: the page's.
+            pictures: name → content, for those that are to be written.
+            dry_run: only say what would be done.
             is_look: look at the page although the machine has nothing new to say.
 
         Raises:
@@ -134,6 +135,9 @@ class Engine:
         if dry_run:
             return Done(len(plan.operations) + bool(values.writes), len(notes), conflicts, is_settled=not plan.operations)
         written = self._write(row, plan, wanted, values, page, pictures)
+        if written is not None and "" in written.refused:  # a person was faster, and nothing of it was written: look again
+            self.store.withdraw(row.key, max((each.id for each in pending), default=0))
+            return Done(is_settled=False)
         return self._remember(row, plan, wanted, values, page, written, notes)
 
     def _properties(self, row: Row, document: Document, page: Page) -> PropertyPlan:
@@ -171,8 +175,6 @@ class Engine:
         notes: Sequence[Note],
     ) -> Done:
         done = written or Written(etag=page.etag)
-        if "" in done.refused and page.etag:  # nothing of it was written: look again
-            return Done(is_settled=False)
         kept = [note for note in notes if note.key not in done.refused]
         stands = tuple(Known(each.id, block_hash(each.block), write_blocks([each.block])) for each in page.blocks)
         known = done.known if done.known is not None else stands
@@ -219,7 +221,6 @@ def _entries(row: Row, plan: Plan, wanted: Sequence[Desired], written: Written) 
     for operation in plan.operations:
         if isinstance(operation, Delete) and operation.key in written.refused and operation.key in old:
             found[operation.key] = old[operation.key]
-        assert isinstance(operation, Insert | Update | Delete | Suggest)
     rank = {each.key: number for number, each in enumerate(wanted)}
     places: dict[str, float] = {}
     last = -1.0
@@ -233,10 +234,5 @@ def _markdown(page: Page, known: Sequence[Known], values: PropertyPlan) -> str:
     """The accepted state as one Markdown text."""
     properties = {**page.properties, **values.writes}
     title = str(properties.pop(TITLE, "") or "")
-    from notion_sync.documents.markdown_reader import read_blocks_of
-
     blocks = canonical_blocks([block for each in known for block in read_blocks_of(each.text)])
     return to_markdown(Document(title, properties, blocks))
-
-
-__all__ = ["Done", "Engine", "Seen", "TransientError", "from_json"]

@@ -24,7 +24,9 @@ CREATE TABLE IF NOT EXISTS page (
   key TEXT PRIMARY KEY, kind TEXT NOT NULL, ref TEXT, state TEXT NOT NULL, document TEXT NOT NULL, wanted TEXT NOT NULL, said TEXT NOT NULL,
   version INTEGER NOT NULL, etag TEXT NOT NULL, entries TEXT NOT NULL, known TEXT NOT NULL, properties TEXT NOT NULL, pictures TEXT NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, page TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS outbox (
+  id INTEGER PRIMARY KEY, page TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, at TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS event (
   id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, page TEXT NOT NULL, key TEXT NOT NULL, who TEXT NOT NULL,
   before TEXT NOT NULL, after TEXT NOT NULL, at TEXT NOT NULL, source_id TEXT NOT NULL UNIQUE
@@ -178,6 +180,11 @@ class Store:
             rows = db.execute("SELECT id, kind, body FROM outbox WHERE page = ? ORDER BY id", (page,)).fetchall()
         return [Pending(identity, kind, json.loads(body)) for identity, kind, body in rows]
 
+    def withdraw(self, page: str, after: int) -> None:
+        """Forget the writes of a page that were begun after row `after`: it is known that none of them happened."""
+        with self._writing() as db:
+            db.execute("DELETE FROM outbox WHERE page = ? AND id > ?", (page, after))
+
     def waiting(self) -> int:
         """How many writes were begun and not accounted for."""
         with self._open() as db:
@@ -192,6 +199,10 @@ class Store:
         """Remember a page's new state with what happened; its outbox is accounted for. Returns the row as it is now.
 
         Args:
+            row: the new state.
+            notes: what happened.
+            author: who made the state.
+            cause: why it was made.
             markdown: the accepted state, kept as a version where it is another than the last; None where it did not change.
         """
         at = self.clock().isoformat()

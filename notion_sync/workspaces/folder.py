@@ -160,6 +160,7 @@ class Folder:
         return self.file(key).with_suffix(".comentarios.jsonl")
 
     def picture(self, key: str, name: str) -> Path:
+        """The file of a page's picture."""
         if not _IMAGE_NAME.fullmatch(name):
             raise ConfigError(f"image name {name!r} is not a plain file name: use ASCII letters, digits, - _ and .png")
         return self._inside(self.file(key).parent / IMAGE_FOLDER / name, name)

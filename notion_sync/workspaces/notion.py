@@ -201,11 +201,11 @@ class Notion:
             try:
                 change = {"type": "update_content", "update_content": {"content_updates": [{"old_str": was, "new_str": says}]}}
                 self._api.ask("PATCH", f"pages/{page.ref}/markdown", change)
-                return update.block_id
             except NotionRefused as error:
                 if error.code != "validation_error":
                     raise
                 return None
+            return update.block_id
         intend("update", {**goal, "before": list(before)})
         (payload,) = to_blocks([update.block], target)
         (made,) = append_all(page.ref, [payload], self._sender(page.ref, update.block_id, True))
@@ -269,7 +269,9 @@ class Notion:
                 return []
             raise
         return [
-            Comment(str(each["id"]), plain_text(each["rich_text"]), target, self._who(each["created_by"]), each["created_by"]["id"] == self._me)
+            Comment(
+                str(each["id"]), plain_text(each["rich_text"]), target, self._who(each["created_by"]), each["created_by"]["id"] == self._me
+            )
             for each in found
         ]
 

@@ -82,13 +82,21 @@ def _round(instance: dg.DagsterInstance, home: Path, day: str) -> float:
             first = min(step["at"] for step in found[0]["steps"] if step["at"])
             return datetime.fromisoformat(first).timestamp() - made
         time.sleep(0.05)
-    raise SystemExit(f"{day} was not carried out within {WAIT_S:.0f} s")
+    return float("inf")  # lost, or later than anybody waits; it is counted, because a plain asset sensor does lose changes
 
 
 def _told(seconds: list[float]) -> dict[str, float | int]:
-    ordered = sorted(seconds)
+    ordered = sorted(each for each in seconds if each != float("inf"))
+    if not ordered:
+        return {"rounds": 0, "lost": len(seconds)}
     p95 = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
-    return {"rounds": len(ordered), "p50_s": round(statistics.median(ordered), 3), "p95_s": round(p95, 3), "most_s": round(ordered[-1], 3)}
+    return {
+        "rounds": len(ordered),
+        "lost": len(seconds) - len(ordered),
+        "p50_s": round(statistics.median(ordered), 3),
+        "p95_s": round(p95, 3),
+        "most_s": round(ordered[-1], 3),
+    }
 
 
 def main() -> None:
@@ -97,12 +105,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="of the resident path")
     parser.add_argument("--runs", type=int, default=6, help="of each path through a run")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--paths", nargs="+", default=["resident", "sensor", "plain"])
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     if given.serve:
         resident(given.serve)
         return
-    found = {path: _told(measure(path, given.rounds if path == "resident" else given.runs)) for path in ("resident", "sensor", "plain")}
+    found = {path: _told(measure(path, given.rounds if path == "resident" else given.runs)) for path in given.paths}
     found["load"] = {"one_minute": round(os.getloadavg()[0], 2)}
     if given.json:
         print(json.dumps(found))

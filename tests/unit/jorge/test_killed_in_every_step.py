@@ -13,6 +13,8 @@ import sys
 import threading
 from collections import Counter
 from dataclasses import replace
+from datetime import date, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -85,9 +87,10 @@ def made(first: Act | None) -> dict[str, Workflow]:
 
 
 def orders() -> list[dict[str, object]]:
-    """One a place."""
+    """One a place, each on a day of its own, so that no day's capacity runs out."""
     more = {"input": {"title": "Meta de teste", "why": "porque sim"}}
-    return [decision(name) | more for name in made(None)]
+    days = (str(date(2026, 1, 1) + timedelta(days=number)) for number in count())
+    return [decision(name) | more | {"as_of": next(days)} for name in made(None)]
 
 
 def die(root: Path) -> None:

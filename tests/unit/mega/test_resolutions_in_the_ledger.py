@@ -49,7 +49,9 @@ def run(ledger: Ledger, agent: str = "industrial") -> dict[str, str]:
         with open_engine(root / "jorge" / "engine.db", WORKFLOWS, World(root / "outbox", root / "jorge" / "bookings.db")) as opened:
             yield opened
 
-    return {record["decision_id"]: record["outcome"] for record in execute_day(ledger, agent, DAY, engine).records}
+    records = execute_day(ledger, agent, DAY, engine).records
+    decided = ledger.known("decision", [record["decision_id"] for record in records])  # a stop's events start workflows of their own
+    return {record["decision_id"]: record["outcome"] for record in records if record["decision_id"] in decided}
 
 
 def pair(plan_value: float = 50.0, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -21,7 +21,7 @@ from notion_sync.testing.server import TOKEN, NotionEmulator
 from notion_sync.workspaces.folder import Folder
 from notion_sync.workspaces.limiter import Limiter
 from notion_sync.workspaces.notion import Notion
-from notion_sync.workspaces.protocol import Intend, Known, Page, Written, Workspace
+from notion_sync.workspaces.protocol import Intend, Known, Page, Workspace, Written
 from notion_sync.workspaces.transport import Transport
 
 KEY = "relatorios/2026-11-22/varejo.md"
@@ -93,7 +93,9 @@ class Schedule:
         if not file.exists():
             return
         parts = file.read_text("utf-8").rstrip("\n").split("\n\n")
-        own = [index for index, part in enumerate(parts) if ("slot-" in part or "humano-" in part) and not part.startswith(("#", "---", "-"))]
+        own = [
+            index for index, part in enumerate(parts) if ("slot-" in part or "humano-" in part) and not part.startswith(("#", "---", "-"))
+        ]
         if act == "write" or not own:
             parts.append(text)
             self.alive.add(text)

@@ -19,6 +19,7 @@ from notion_sync.approval_pages import STATUS, approval_path
 from notion_sync.testing.people import Person
 from notion_sync.testing.server import TOKEN, NotionEmulator
 from notion_sync.testing.wire import MinuteClock
+from notion_sync.workspaces.limiter import Limiter
 
 
 class Desk:
@@ -56,7 +57,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setattr(Limiter, "take", lambda self: None)  # the budget of a minute has tests of its own
     with NotionEmulator(MinuteClock(datetime.now(UTC))) as emulator:  # the store compares its time with Notion's
         yield Desk(tmp_path, emulator)
 
