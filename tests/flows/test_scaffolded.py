@@ -32,7 +32,8 @@ print(*sorted(event.asset_key.to_user_string() for event in done.get_asset_mater
 def project(tmp_path: Path) -> Callable[..., str]:
     """Runs Python in a copy of the project with a home of its own; gives what was printed."""
     root, home = tmp_path / "project", tmp_path / "home"
-    tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", *FOLDERS], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    listing = ["git", "ls-files", "-co", "--exclude-standard", *FOLDERS]
+    tracked = subprocess.run(listing, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
     for name in filter(None, tracked):
         if (PROJECT_ROOT / name).exists():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
