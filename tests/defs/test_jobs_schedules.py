@@ -67,7 +67,8 @@ def layers(keys: set[dg.AssetKey]) -> set[str]:
 def test_every_job_loads_in_one_process_and_by_day_unless_it_is_no_days_work(repository: dg.RepositoryDefinition) -> None:
     named = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     one_each = {name(agent) for agent in AGENTS for name in (agent_job, execution_job)}
-    undated = {"compact_lake", "purge_events", "catalog", "arrivals_industrial", PLATFORM_PAGES}
+    undated = {"compact_lake", "purge_events", "jorge_upkeep", "catalog", "arrivals_industrial", PLATFORM_PAGES}
+    undated |= {"knowledge", "backfill", "what_if"}  # of whatever people said, or of a range of days
     dated = {MAIN, "decide", WEEKLY, "train", "evaluate", "export", MEGA, WEEKLY_REPORTS, MONTHLY_COSTS}
     assert {job.name for job in named} == dated | one_each | undated
     for job in named:
@@ -90,7 +91,7 @@ def test_what_is_not_of_every_day_has_a_job_of_its_own(repository: dg.Repository
     assert layers(built(repository, "train")) == {"models", "predictions"}
     assert layers(built(repository, "evaluate")) == {"evaluations"}
     assert layers(built(repository, "export")) == {"exports"}
-    jobs = ("evaluate", "export", WEEKLY_REPORTS, MONTHLY_COSTS, PLATFORM_PAGES)
+    jobs = ("evaluate", "export", WEEKLY_REPORTS, MONTHLY_COSTS, PLATFORM_PAGES, "knowledge")
     assert on_demand(repository) == every_week.union(*(built(repository, job) for job in jobs))
     assert built(repository, WEEKLY_REPORTS) == {weekly_key(agent) for agent in AGENTS}
     assert built(repository, MONTHLY_COSTS) == {MONTHLY_KEY}
@@ -231,6 +232,7 @@ def test_a_schedule_of_the_models_that_is_wrong_is_named(tmp_path: Path, text: s
 def test_every_agent_has_a_sensor_that_starts_its_execution(repository: dg.RepositoryDefinition) -> None:
     jobs = {sensor.name: sensor.job_name for sensor in repository.sensor_defs if sensor.name not in NAME_ASSETS}
     catalogue = {"catalog_after_success": "catalog", "catalog_after_failure": "catalog"}
-    others = {"industrial_arrivals": "arrivals_industrial", "plan_after_failure": MEGA, **catalogue}
+    others = {"industrial_arrivals": "arrivals_industrial", "plan_after_failure": MEGA, "feedback": "knowledge", **catalogue}
+    others |= {f"{agent}_answers": execution_job(agent) for agent in AGENTS}
     assert jobs == {f"{agent}_decisions_changed": execution_job(agent) for agent in AGENTS} | others
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)
