@@ -54,8 +54,10 @@ def lag(
     return Lag(len(cursor.pending), len(fresh), max((now - change.at for change in open_), default=0.0))
 
 
-def lag_check(agent: str, keys: Sequence[dg.AssetKey], carried_out_by: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """The check that an agent's triggers are up to date."""
+def lag_check(
+    agent: str, keys: Sequence[dg.AssetKey], carried_out_by: dg.AssetKey, blocking: Sequence[dg.AssetCheckKey]
+) -> dg.AssetChecksDefinition:
+    """The check that an agent's triggers are up to date; `blocking` are the checks that a change of `keys` must have passed."""
 
     @dg.asset_check(
         asset=carried_out_by,
@@ -63,8 +65,6 @@ def lag_check(agent: str, keys: Sequence[dg.AssetKey], carried_out_by: dg.AssetK
         description=f"No accepted decision has waited longer than {LATE_S / 60:.0f} minutes for somebody to carry it out.",
     )
     def up_to_date(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        nodes = context.repository_def.asset_graph.asset_check_nodes
-        blocking = [node.key for node in nodes if node.blocking and node.key.asset_key in keys]
         found = lag(context.instance, agent, keys, blocking, carried_out_by, time.time())
         return dg.AssetCheckResult(
             passed=found.oldest_s <= LATE_S,
@@ -77,15 +77,18 @@ def lag_check(agent: str, keys: Sequence[dg.AssetKey], carried_out_by: dg.AssetK
 
 def lag_checks() -> list[dg.AssetChecksDefinition]:
     """One check an agent."""
-    from eco_assets.defs.decisions import decision_key
+    from eco_assets.defs.decisions import BLOCKING, decision_key
     from eco_assets.defs.executions import execution_key
     from eco_assets.mcp.policies import load_policies
     from eco_assets.settings import AGENTS
 
-    policies = load_policies().values()
-    return [
-        lag_check(agent, [decision_key(policy) for policy in policies if policy.agent == agent], execution_key(agent)) for agent in AGENTS
-    ]
+    def check(agent: str) -> dg.AssetChecksDefinition:
+        keys = [decision_key(policy) for policy in load_policies().values() if policy.agent == agent]
+        # Named here, because a check of an in-process run does not know the repository that it is part of.
+        blocking = [dg.AssetCheckKey(key, name) for key in keys for name in BLOCKING]
+        return lag_check(agent, keys, execution_key(agent), blocking)
+
+    return [check(agent) for agent in AGENTS]
 
 
 __all__ = ["CHECK", "LATE_S", "Lag", "lag", "lag_check", "lag_checks", "late"]

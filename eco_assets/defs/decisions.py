@@ -22,6 +22,7 @@ from ml.families import FAMILIES
 from resources.platform import PlatformResource
 
 RECORDED, GUARDED, SOUND = "in_the_ledger", "guardrails_kept", "nothing_failed"
+BLOCKING = (RECORDED, GUARDED)
 
 
 def decision_key(policy: Policy) -> dg.AssetKey:

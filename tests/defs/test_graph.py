@@ -13,7 +13,7 @@ from eco_assets.aurion.expectations import SUITES
 from eco_assets.contracts.contract import load_contracts
 from eco_assets.defs.catalog import GROUP as CATALOG
 from eco_assets.defs.catalog import KEY as CATALOG_KEY
-from eco_assets.defs.decisions import decision_key
+from eco_assets.defs.decisions import BLOCKING, decision_key
 from eco_assets.defs.executions import execution_key
 from eco_assets.defs.jobs import WEEKLY_MODELS
 from eco_assets.defs.mega import KEY as PLAN
@@ -254,3 +254,9 @@ def test_daily_data_is_partitioned_by_day_and_nothing_else_is(graph: AssetGraph)
     for node in graph.asset_nodes:
         expected = DAILY if node.key.path[0] in DAILY_LAYERS and node.key != CATALOG_KEY else None
         assert node.partitions_def == expected, node.key.to_user_string()
+
+
+def test_the_checks_that_the_triggers_wait_for_are_the_blocking_ones_of_decisions(graph: AssetGraph) -> None:
+    keys = {decision_key(policy) for policy in load_policies().values()}
+    blocking = {node.key for node in graph.asset_check_nodes if node.blocking and node.key.asset_key in keys}
+    assert blocking == {dg.AssetCheckKey(key, name) for key in keys for name in BLOCKING}

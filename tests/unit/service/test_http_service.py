@@ -11,6 +11,7 @@ import pytest
 import requests
 from service_house import DAY, POINT, Served, make_home, served
 
+from eco_assets.mcp.policies import load_policies
 from eco_assets.mcp.service.keys import SCOPES
 from eco_assets.mcp.service.state import open_keys
 from eco_assets.platform import Platform
@@ -76,7 +77,8 @@ def test_a_batch_tells_each_subject_apart(server: Served, keys: dict[str, str]) 
 
 def test_openai_s_client_is_a_client(server: Served, keys: dict[str, str]) -> None:
     client = openai.OpenAI(base_url=f"{server.url}/v1", api_key=keys["all"], max_retries=0)
-    choices = [{"value": "agendar_contato"}, {"value": "nutrir"}, {"value": "aguardar"}]
+    policy = load_policies()[POINT]
+    choices = [{"value": action.name} for action in policy.actions]  # one that is not asked about keeps its share
     found = client.decisions.create(
         model=f"eco/{POINT}",
         input="lead3",
