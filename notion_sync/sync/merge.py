@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from notion_sync.documents.canonical import blocks_hash
@@ -120,6 +121,7 @@ class Plan:
     entries: tuple[Entry, ...]
 
 
+@lru_cache(maxsize=8192)
 def block_hash(block: Block) -> str:
     """Return the hash by which blocks are compared."""
     return blocks_hash([block])
