@@ -15,7 +15,7 @@ from notion_sync.documents.markdown_reader import read_blocks_of, read_markdown
 from notion_sync.documents.markdown_writer import to_markdown, write_blocks
 from notion_sync.documents.tree import Document
 from notion_sync.sync.alignment import anchors_of, keyed
-from notion_sync.sync.merge import Delete, Desired, Entry, Insert, Plan, Update, block_hash, merge
+from notion_sync.sync.merge import Delete, Desired, Entry, Insert, Plan, Remote, Update, block_hash, merge
 from notion_sync.sync.notes import block_notes, property_notes
 from notion_sync.sync.properties import Owner, PropertyPlan, merge_properties
 from notion_sync.sync.recovery import adopted, recovered, without_echo
@@ -127,7 +127,7 @@ class Engine:
         row = adopted(row, page, blocks, anchors_of(document.blocks)) if row.version == 0 and not pending else recovered(row, pending, page)
         row, stale = without_echo(row, pending, page)
         wanted = keyed(row.entries, blocks, anchors_of(document.blocks))
-        plan = merge(row.entries, wanted, page.blocks)
+        plan = merge(row.entries, wanted, [Remote(each.id, each.block, each.has_open_comments) for each in page.blocks])
         plan = replace(plan, operations=(*plan.operations, *stale))
         values = self._properties(row, document, page)
         notes = [*came_back, *block_notes(row, plan, page, wanted), *property_notes(values, page, self.status)]

@@ -32,7 +32,7 @@ def property_notes(values: PropertyPlan, page: Page, status: str) -> list[Note]:
     """What people did to the properties."""
     notes = []
     for event in values.events:
-        kind = "changed" if event.kind == "parked" else event.kind
+        kind: str = "changed" if event.kind == "parked" else event.kind
         kind = "status_changed" if event.name == status and kind == "changed" else kind
         notes.append(Note(kind, event.name, page.who, _text(event.before), _text(event.after)))
     return notes

@@ -215,8 +215,8 @@ class Store:
                 if note.kind == "conflict":
                     closing = "UPDATE conflict SET closed_at = ? WHERE page = ? AND key = ? AND closed_at IS NULL"
                     db.execute(closing, (at, row.key, note.key))  # the newer one says it all
-                    values = (row.key, note.key, note.before, note.after, at)
-                    db.execute("INSERT INTO conflict (page, key, before, after, at) VALUES (?, ?, ?, ?, ?)", values)
+                    clash = (row.key, note.key, note.before, note.after, at)
+                    db.execute("INSERT INTO conflict (page, key, before, after, at) VALUES (?, ?, ?, ?, ?)", clash)
                 elif note.kind in ("accepted", "deleted", "handed_over"):
                     closing = "UPDATE conflict SET closed_at = ? WHERE page = ? AND (key = ? OR ? = '') AND closed_at IS NULL"
                     db.execute(closing, (at, row.key, note.key, note.key))
@@ -224,8 +224,8 @@ class Store:
                 import hashlib
 
                 digest = hashlib.sha256(markdown.encode()).hexdigest()
-                values = (row.key, row.version, markdown, digest, author, cause, at)
-                db.execute("INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+                state = (row.key, row.version, markdown, digest, author, cause, at)
+                db.execute("INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?)", state)
             _save(db, row)
             db.execute("DELETE FROM outbox WHERE page = ?", (row.key,))
         return row
@@ -234,13 +234,13 @@ class Store:
         """Events with a greater number, oldest first."""
         with self._open() as db:
             rows = db.execute(f"SELECT {_EVENT} FROM event WHERE id > ? ORDER BY id", (after,)).fetchall()
-        return [Event(*row[:7], datetime.fromisoformat(row[7]), row[8]) for row in rows]
+        return [Event(*row[:7], datetime.fromisoformat(row[7]), row[8]) for row in rows]  # type: ignore[call-arg]
 
     def conflicts(self) -> list[Conflict]:
         """Open conflicts, oldest first."""
         with self._open() as db:
             rows = db.execute("SELECT id, page, key, before, after, at FROM conflict WHERE closed_at IS NULL ORDER BY id").fetchall()
-        return [Conflict(*row[:5], datetime.fromisoformat(row[5])) for row in rows]
+        return [Conflict(*row[:5], datetime.fromisoformat(row[5])) for row in rows]  # type: ignore[call-arg]
 
     def close(self, conflict: int) -> None:
         """Close a conflict."""
@@ -298,7 +298,7 @@ def _row(found: Sequence[Any]) -> Row:
     entries = tuple(Entry(**entry) for entry in json.loads(found[9]))
     known = tuple(Known(*each) for each in json.loads(found[10]))
     seen = {name: Seen(from_json(said), from_json(value)) for name, (said, value) in json.loads(found[11]).items()}
-    return Row(*found[:9], entries, known, seen, json.loads(found[12]))
+    return Row(*found[:9], entries, known, seen, json.loads(found[12]))  # type: ignore[call-arg]
 
 
 def to_json(value: Property) -> Any:

@@ -48,7 +48,7 @@ class Columns:
         return None
 
     def _made(self) -> dict[str, Any]:
-        schema = {"Nome": {"title": {}}, KEY: {"rich_text": {}}}
+        schema: dict[str, Any] = {"Nome": {"title": {}}, KEY: {"rich_text": {}}}
         body = {
             "parent": {"type": "page_id", "page_id": self._parent},
             "title": [{"text": {"content": DATABASE}}],
@@ -142,7 +142,7 @@ def _decoded(found: Payload) -> Property:
         case "checkbox":
             return bool(held)
         case "number":
-            return held  # type: ignore[no-any-return]
+            return held
         case "title" | "rich_text":
             return plain_text(held or [])
         case _:

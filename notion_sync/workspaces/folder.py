@@ -179,7 +179,8 @@ class Folder:
 
 def _changed(blocks: Sequence[Standing], operations: Sequence[Operation]) -> tuple[list[Standing], dict[str, str], list[Suggest]]:
     """What stands after the operations, the ids of what was inserted or changed by key, and what is only suggested."""
-    target, ids, suggestions = list(blocks), {}, []
+    target, suggestions = list(blocks), list[Suggest]()
+    ids: dict[str, str] = {}
     taken = {each.id for each in blocks}
     for operation in operations:
         match operation:

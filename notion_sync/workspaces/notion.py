@@ -313,7 +313,7 @@ def _grouped(operations: Sequence[Operation]) -> list[list[Operation]]:
 
 def _plain_text(block: Block) -> str:
     """The text of a block that is nothing but one line of plain words, "" for any other."""
-    if not isinstance(block, Paragraph | Heading | Quote) or getattr(block, "children", ()):
+    if not isinstance(block, Paragraph | Heading | Quote) or bool(getattr(block, "children", ())):
         return ""
     runs, text = canonical_text(block.text), plain(block.text)
     return text if len(runs) == 1 and runs[0].is_plain and escape(text) == text else ""
