@@ -121,11 +121,3 @@ def _new_id(digest: str, taken: set[str]) -> str:
         number += 1
     taken.add(name)
     return name
-
-
-def origin(bases: Sequence[Sequence[Known]], blocks: Sequence[Block]) -> int:
-    """Which of several states a page comes from: the one that what only some of them have speaks for; the last where nothing tells."""
-    held = [{each.hash for each in base} for base in bases]
-    telling = frozenset().union(*held) - held[0].intersection(*held[1:])
-    present = {block_hash(block) for block in blocks}
-    return max(range(len(bases)), key=lambda index: (sum((each in held[index]) == (each in present) for each in telling), index))

@@ -18,8 +18,8 @@ from notion_sync.sync.alignment import anchors_of, keyed
 from notion_sync.sync.merge import Delete, Desired, Entry, Insert, Plan, Remote, Update, block_hash, merge
 from notion_sync.sync.notes import block_notes, property_notes
 from notion_sync.sync.properties import Owner, PropertyPlan, merge_properties
-from notion_sync.sync.recovery import adopted, recovered, without_echo
-from notion_sync.sync.store import Note, Row, Store, to_json
+from notion_sync.sync.recovery import adopted, recovered, replaced, without_echo
+from notion_sync.sync.store import Note, Pending, Row, Store, to_json
 from notion_sync.workspaces.protocol import TITLE, Known, Page, PageDeleted, PageSuspended, Unsure, Workspace, Written
 
 MOST_ROUNDS = 12
@@ -95,15 +95,16 @@ class Engine:
             if dry_run:
                 return Done(writes=1)
             row = replace(row, ref=self._ref(row, document))
-        self.workspace.settle([each.body for each in pending])
-        bases = [row.known, *([Known(*each) for each in each.body["target"]] for each in pending if each.kind == "file")]
+        undone = self.workspace.settle([each.body for each in pending]) or ()
+        pending = [each for number, each in enumerate(pending) if number not in undone]
+        now, notes = replaced(row, pending)
         try:
-            page = self.workspace.read(row.ref or "", bases)
-        except PageDeleted as error:
-            return self._gone(row, "deleted", str(error), dry_run=dry_run)
+            page = self.workspace.read(row.ref or "", [now.known])
+        except PageDeleted:
+            return self._gone(now, [*notes, Note("deleted")], dry_run=dry_run)
         except PageSuspended as error:
-            return self._gone(row, "suspended", str(error), dry_run=dry_run)
-        return self._merged(row, document, page, pending, pictures, dry_run=dry_run)
+            return self._gone(row, [Note("suspended", after=str(error))], dry_run=dry_run)
+        return self._merged(now, document, page, pending, notes, pictures, dry_run=dry_run)
 
     def _ref(self, row: Row, document: Document) -> str:
         """The page's name, made once: what was made and not remembered is found by its key."""
@@ -111,16 +112,24 @@ class Engine:
         self.store.save(replace(row, ref=ref))
         return ref
 
-    def _gone(self, row: Row, state: str, why: str, *, dry_run: bool) -> Done:
+    def _gone(self, row: Row, notes: Sequence[Note], *, dry_run: bool) -> Done:
+        state = notes[-1].kind
         if row.state == state:
             return Done(state=state)
         if not dry_run:
-            before = "" if state == "suspended" else write_blocks([])
-            self.store.commit(replace(row, state=state, etag=""), [Note(state, before=before, after=why if state == "suspended" else "")])
-        return Done(events=1, state=state)
+            self.store.commit(replace(row, state=state, etag=""), notes)
+        return Done(events=len(notes), state=state)
 
     def _merged(
-        self, row: Row, document: Document, page: Page, pending: Sequence[Any], pictures: Mapping[str, bytes], *, dry_run: bool
+        self,
+        row: Row,
+        document: Document,
+        page: Page,
+        pending: Sequence[Pending],
+        before: Sequence[Note],
+        pictures: Mapping[str, bytes],
+        *,
+        dry_run: bool,
     ) -> Done:
         came_back = [Note("restored", after="a página voltou")] if row.state == "suspended" else []
         blocks = self.workspace.form(row.key, document)
@@ -130,13 +139,12 @@ class Engine:
         plan = merge(row.entries, wanted, [Remote(each.id, each.block, each.has_open_comments) for each in page.blocks])
         plan = replace(plan, operations=(*plan.operations, *stale))
         values = self._properties(row, document, page)
-        notes = [*came_back, *block_notes(row, plan, page, wanted), *property_notes(values, page, self.status)]
+        notes = [*before, *came_back, *block_notes(row, plan, page, wanted), *property_notes(values, page, self.status)]
         conflicts = sum(note.kind == "conflict" for note in notes)
         if dry_run:
             return Done(len(plan.operations) + bool(values.writes), len(notes), conflicts, is_settled=not plan.operations)
-        written = self._write(row, plan, wanted, values, page, pictures)
+        written = self._write(row, plan, wanted, values, page, pictures, notes)
         if written is not None and "" in written.refused:  # a person was faster, and nothing of it was written: look again
-            self.store.withdraw(row.key, max((each.id for each in pending), default=0))
             return Done(is_settled=False)
         return self._remember(row, plan, wanted, values, page, written, notes)
 
@@ -152,15 +160,24 @@ class Engine:
         return {name: "shared" for name, owner in self._owners.items() if owner == "human" and page.properties.get(name) in (None, "")}
 
     def _write(
-        self, row: Row, plan: Plan, wanted: Sequence[Desired], values: PropertyPlan, page: Page, pictures: Mapping[str, bytes]
+        self,
+        row: Row,
+        plan: Plan,
+        wanted: Sequence[Desired],
+        values: PropertyPlan,
+        page: Page,
+        pictures: Mapping[str, bytes],
+        notes: Sequence[Note],
     ) -> Written | None:
         if not plan.operations and not values.writes and not (pictures and row.wanted != row.said):
             return None
 
         def intend(kind: str, body: Mapping[str, Any]) -> None:
-            after = _entries(row, plan, wanted, Written(ids=body.get("ids", {}))) if kind == "file" else ()
-            seen = {name: [to_json(value.said), to_json(value.seen)] for name, value in values.base.items()} if kind == "file" else {}
-            self.store.intend(row.key, kind, {**body, "entries": [asdict(entry) for entry in after], "properties": seen})
+            if kind == "file":  # what is to be remembered of it, should this process not live to do so
+                entries = [asdict(entry) for entry in _entries(row, plan, wanted, Written(ids=body["ids"]))]
+                seen = {name: [to_json(value.said), to_json(value.seen)] for name, value in values.base.items()}
+                body = {**body, "entries": entries, "properties": seen, "notes": [asdict(note) for note in notes]}
+            self.store.intend(row.key, kind, body)
 
         return self.workspace.apply(page, plan.operations, values.writes, pictures, intend)
 

@@ -9,7 +9,7 @@ from notion_sync.documents.tree import Block
 from notion_sync.sync.alignment import keyed
 from notion_sync.sync.merge import Delete, Entry, block_hash
 from notion_sync.sync.properties import Seen
-from notion_sync.sync.store import Pending, Row, from_json
+from notion_sync.sync.store import Note, Pending, Row, from_json
 from notion_sync.workspaces.protocol import Known, Page, Standing
 
 
@@ -22,14 +22,21 @@ def adopted(row: Row, page: Page, wanted: Sequence[Block], anchors: Mapping[str,
     return replace(row, entries=tuple(entries))
 
 
-def recovered(row: Row, pending: Sequence[Pending], page: Page) -> Row:
-    """Account for the writes that were begun: take over what they made."""
-    for number, write in enumerate([each for each in pending if each.kind == "file"], start=1):
-        if page.base == number:
+def replaced(row: Row, pending: Sequence[Pending]) -> tuple[Row, list[Note]]:
+    """Take over what writes of the whole page made, which are known to have happened; with what people did before, not noted yet."""
+    notes: list[Note] = []
+    for write in pending:
+        if write.kind == "file":
             entries = tuple(Entry(**entry) for entry in write.body["entries"])
             seen = {name: Seen(from_json(said), from_json(value)) for name, (said, value) in write.body["properties"].items()}
             known = tuple(Known(*each) for each in write.body["target"])
             row = replace(row, entries=entries, properties=seen, known=known, version=max(row.version, 1))
+            notes = [Note(**note) for note in write.body["notes"]]  # those of the write before are among them
+    return row, notes
+
+
+def recovered(row: Row, pending: Sequence[Pending], page: Page) -> Row:
+    """Account for the writes of single blocks that were begun: take over what they made."""
     entries_of = {entry.key: entry for entry in row.entries}
     standing = {each.id: each for each in page.blocks}
     for write in pending:
@@ -71,6 +78,8 @@ def _updated(write: Pending, entries: dict[str, Entry], standing: dict[str, Stan
             entries[key] = replace(entry, said=digest, seen=digest)
         elif old.is_ours and stands != entry.seen:
             entries[key] = replace(entry, said=stands, seen=stands)
+        return
+    if write.body.get("before") is None:  # changed in place, and then a person deleted it
         return
     claimed = {each.block_id for each in entries.values()}
     new = [each for each in page.blocks if each.id not in write.body["before"] and each.id not in claimed and each.was_made_by_us]

@@ -180,11 +180,6 @@ class Store:
             rows = db.execute("SELECT id, kind, body FROM outbox WHERE page = ? ORDER BY id", (page,)).fetchall()
         return [Pending(identity, kind, json.loads(body)) for identity, kind, body in rows]
 
-    def withdraw(self, page: str, after: int) -> None:
-        """Forget the writes of a page that were begun after row `after`: it is known that none of them happened."""
-        with self._writing() as db:
-            db.execute("DELETE FROM outbox WHERE page = ? AND id > ?", (page, after))
-
     def waiting(self) -> int:
         """How many writes were begun and not accounted for."""
         with self._open() as db:
@@ -196,7 +191,9 @@ class Store:
             return {str(page) for (page,) in db.execute("SELECT DISTINCT page FROM outbox")}
 
     def commit(self, row: Row, notes: Sequence[Note] = (), markdown: str | None = None, author: str = "", cause: str = "") -> Row:
-        """Remember a page's new state with what happened; its outbox is accounted for. Returns the row as it is now.
+        """Remember a page's new state with what happened; its outbox is accounted for, but a suspended page's is kept.
+
+        Returns the row as it is now.
 
         Args:
             row: the new state.
@@ -227,7 +224,8 @@ class Store:
                 state = (row.key, row.version, markdown, digest, author, cause, at)
                 db.execute("INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?)", state)
             _save(db, row)
-            db.execute("DELETE FROM outbox WHERE page = ?", (row.key,))
+            if row.state != "suspended":  # else nobody could look what became of it
+                db.execute("DELETE FROM outbox WHERE page = ?", (row.key,))
         return row
 
     def events(self, after: int = 0) -> list[Event]:

@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +20,7 @@ from notion_sync.documents.canonical import canonical_blocks
 from notion_sync.documents.markdown_reader import read_markdown
 from notion_sync.documents.markdown_writer import IMAGE_FOLDER, to_markdown, write_blocks
 from notion_sync.documents.tree import Block, Document, Property
-from notion_sync.sync.alignment import origin, recognised
+from notion_sync.sync.alignment import recognised
 from notion_sync.sync.merge import Delete, Insert, Operation, Suggest, Update, block_hash
 from notion_sync.workspaces.protocol import (
     TITLE,
@@ -36,6 +37,8 @@ from notion_sync.workspaces.protocol import (
 
 LEGACY = ".eco-publicado.json"
 """Hashes of what earlier versions of Eco wrote: such a page is the machine's."""
+DRAFTS = ".eco-rascunhos"
+"""Where a page's next content lies until it takes the page's place. Whether it did is told by whether it is gone."""
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*\.png", re.ASCII)
 
 
@@ -69,7 +72,7 @@ class Folder:
         """See `Workspace.read`."""
         page = self.file(ref)
         if not page.exists():
-            if bases[0] and any(True for _ in self.root.rglob("*.md")):
+            if bases[-1] and any(True for _ in self.root.rglob("*.md")):
                 raise PageDeleted(ref)
             return Page(ref, {}, ())
         content = page.read_bytes()
@@ -77,12 +80,11 @@ class Folder:
             document = read_markdown(content.decode("utf-8"))
         except (PermanentError, UnicodeDecodeError) as error:
             raise PageSuspended(f"{ref}: {error}") from error
-        blocks = units(document.blocks)
-        base = origin(bases, blocks)
-        standing = recognised(bases[base], blocks)
-        if not bases[base] and _sha256(content) in self._legacy().get(ref, []):
+        base = bases[-1]
+        standing = recognised(base, units(document.blocks))
+        if not base and _sha256(content) in self._legacy().get(ref, []):
             standing = tuple(Standing(each.id, each.block, is_ours=True) for each in standing)
-        return Page(ref, {**document.properties, TITLE: document.title}, standing, _sha256(content), base)
+        return Page(ref, {**document.properties, TITLE: document.title}, standing, _sha256(content))
 
     def apply(
         self, page: Page, operations: Sequence[Operation], values: Mapping[str, Property], pictures: Mapping[str, bytes], intend: Intend
@@ -99,13 +101,27 @@ class Folder:
         back = recognised(goal, units(read_markdown(content.decode()).blocks))
         known = tuple(Known(each.id, block_hash(each.block), write_blocks([each.block])) for each in back)
         if _sha256(content) != page.etag:
-            intend("file", {"target": [[each.id, each.hash, each.text] for each in known], "ids": ids})
             file = self.file(page.ref)
+            draft = self._draft(page.ref, content)
+            intend("file", {"draft": draft.name, "target": [[each.id, each.hash, each.text] for each in known], "ids": ids})
             now = _sha256(file.read_bytes()) if file.exists() else ""
             if now != page.etag:
                 return Written(refused=frozenset(operation.key for operation in operations) | {""})
-            _write(file, content)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            draft.replace(file)
+            _make_durable(file.parent)
         return Written(ids, etag=_sha256(content), known=known)
+
+    @property
+    def _drafts(self) -> Path:
+        return self.root / DRAFTS
+
+    def _draft(self, ref: str, content: bytes) -> Path:
+        """The page's next content, durably, beside the pages and under a name of its own."""
+        draft = self._drafts / f"{_draft_prefix(ref)}-{secrets.token_hex(8)}.tmp"
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        _write_durably(draft, content)
+        return draft
 
     def _suggest(self, ref: str, suggestions: Sequence[Suggest]) -> None:
         """Say the machine's version, once."""
@@ -133,15 +149,18 @@ class Folder:
         """All of it."""
         return value
 
-    def settle(self, bodies: Sequence[Mapping[str, Any]]) -> None:
-        """A file is written whole: there is nothing to bring back."""
+    def settle(self, bodies: Sequence[Mapping[str, Any]]) -> Collection[int]:
+        """See `Workspace.settle`: a draft that still lies there never took the file's place, whatever people did to the file since."""
+        return [number for number, body in enumerate(bodies) if (self._drafts / str(body["draft"])).exists()]
 
     def changed(self, known: Mapping[str, tuple[str, str]]) -> Iterable[str]:
         """All of them: `stamp` is cheap here."""
         return list(known)
 
     def accepted(self, key: str, ref: str, document: Document, pictures: Mapping[str, bytes]) -> None:
-        """Nothing more to do."""
+        """No draft of the page is needed any more."""
+        for draft in self._drafts.glob(f"{_draft_prefix(key)}-*.tmp"):
+            draft.unlink(missing_ok=True)
 
     def file(self, key: str) -> Path:
         """The file of a page.
@@ -230,13 +249,30 @@ def _write(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        with draft.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+        _write_durably(draft, content)
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _write_durably(file: Path, content: bytes) -> None:
+    with file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _make_durable(folder: Path) -> None:
+    """A rename survives a power failure from here on; else the page's record could be newer than the page."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _draft_prefix(key: str) -> str:
+    return _sha256(key.encode())[:16]
 
 
 def _sha256(content: bytes) -> str:

@@ -5,7 +5,7 @@ A page's blocks are units: a list is its single items, so that a person and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -72,7 +72,7 @@ class Page:
     """A page as it stands.
 
     Attributes:
-        etag: changes when the page does, where the place has such a thing; "" otherwise. base: which of the bases it comes from.
+        etag: changes when the page does, where the place has such a thing; "" otherwise.
         who: who changed it last, "" where nobody knows.
     """
 
@@ -80,7 +80,6 @@ class Page:
     properties: Mapping[str, Property]
     blocks: tuple[Standing, ...]
     etag: str = ""
-    base: int = 0
     who: str = ""
 
 
@@ -148,8 +147,11 @@ class Workspace(Protocol):
     def value(self, name: str, value: Property) -> Property:
         """What this place keeps of a property's value."""
 
-    def settle(self, bodies: Sequence[Mapping[str, Any]]) -> None:
-        """Before a page with begun writes is read: bring back what a person had changed just before the machine deleted it."""
+    def settle(self, bodies: Sequence[Mapping[str, Any]]) -> Collection[int] | None:
+        """Before a page with begun writes is read: bring back what a person had changed just before the machine deleted it.
+
+        Returns the numbers of those writes that are known not to have happened; None where reading the page has to tell.
+        """
 
     def accepted(self, key: str, ref: str, document: Document, pictures: Mapping[str, bytes]) -> None:
         """The page's state was recorded."""

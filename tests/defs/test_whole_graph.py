@@ -68,9 +68,8 @@ def test_code_links_lead_to_the_repositorys_pages_where_one_is_named() -> None:
     made_of("abc", "eco_assets/mcp")
     (spec,) = with_whole_graph_rules([dg.AssetSpec("toy", code_version="abc")], "https://code.example/eco/blob/main/")
     assert isinstance(spec, dg.AssetSpec)
-    assert spec.metadata[CODE].code_references == [
-        dg.UrlCodeReference(url="https://code.example/eco/blob/main/eco_assets/mcp", label="eco_assets/mcp")
-    ]
+    (link,) = spec.metadata[CODE].code_references
+    assert (link.url, link.label) == ("https://code.example/eco/blob/main/eco_assets/mcp", "eco_assets/mcp")
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ def test_every_agent_decides_and_acts(good_home: Home, agent: str) -> None:
     standing = standing_decisions(platform.ledger, agent, platform.business_date().isoformat())  # without those that gave way
     acting = {decision["decision_id"] for decision in standing if decision["workflow"] and not decision["requires_approval"]}
     assert len(decisions) > 0
-    assert {record["decision_id"] for record in executions} == acting
+    assert {record["decision_id"] for record in executions if "parent" not in record} == acting
+    assert {record["parent"] for record in executions if "parent" in record} <= {record["decision_id"] for record in executions}
     assert {record["outcome"] for record in executions} <= {"completed", "compensated"}
 
 
