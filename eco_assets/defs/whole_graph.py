@@ -60,16 +60,16 @@ def _with_code(spec: dg.AssetSpec, source_url: str | None) -> dg.AssetSpec:
     files = files_of(spec.code_version or "")
     if not files:
         return spec
-    places = [_link(file, source_url) for file in files]
-    return spec.merge_attributes(metadata={CODE: dg.CodeReferencesMetadataValue(code_references=places)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # the UI shows them all the same; a change would fail the test of the links
+        links = dg.CodeReferencesMetadataValue(code_references=[_link(file, source_url) for file in files])
+    return spec.merge_attributes(metadata={CODE: links})
 
 
 def _link(file: str, source_url: str | None) -> dg.LocalFileCodeReference | dg.UrlCodeReference:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # the UI has shown both for a year; a change would fail the test of the links
-        if source_url is not None:
-            return dg.UrlCodeReference(url=f"{source_url.rstrip('/')}/{file}", label=file)
-        return dg.LocalFileCodeReference(file_path=str(PROJECT_ROOT / file), label=file)
+    if source_url is not None:
+        return dg.UrlCodeReference(url=f"{source_url.rstrip('/')}/{file}", label=file)
+    return dg.LocalFileCodeReference(file_path=str(PROJECT_ROOT / file), label=file)
 
 
 __all__ = ["FRESHNESS", "RETRY_TAG", "permanent_failures_stay", "with_whole_graph_rules"]
