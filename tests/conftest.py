@@ -35,9 +35,9 @@ def platform(data_root: Path, tmp_path: Path) -> Platform:
     return Platform(Settings(home=tmp_path / "home", data=data_root, lake_wait_s=30))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a real PostgreSQL server on loopback."""
+    """The URL of a real PostgreSQL server on loopback, one a file: what befalls it cannot reach the tests of another."""
     if postgres_binary("postgres") is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with postgres(tmp_path_factory.mktemp("postgres")) as url:

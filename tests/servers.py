@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
@@ -37,11 +38,23 @@ class HttpServer:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
 
+_PARALLEL, _EACH = 8, 2000
+_next = itertools.count(os.getpid() * 7)
+
+
 def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on now.
+
+    It lies below the ports that the system lends to clients, and each test process asks in a part of its own: one that was only looked up
+    is not taken by somebody else before its server listens.
+    """
+    number = int("".join(filter(str.isdigit, os.environ.get("PYTEST_XDIST_WORKER", ""))) or 0) % _PARALLEL
+    for _ in range(_EACH):
+        port = 14_000 + number * _EACH + next(_next) % _EACH
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 def postgres_binary(name: str) -> Path | None:
@@ -68,27 +81,33 @@ def postgres(root: Path, *, is_durable: bool = False) -> Iterator[str]:
                 folder.chmod(folder.stat().st_mode | 0o011)
     subprocess.run([initdb, "-D", data, "-U", "eco", "--auth=trust", "--no-sync"], check=True, capture_output=True, user=user, cwd="/")
     options = ["-c", f"unix_socket_directories={data}", "-c", "listen_addresses=127.0.0.1", "-c", f"fsync={'on' if is_durable else 'off'}"]
-    log = (root / "postgres.log").open("wb")
-    process = subprocess.Popen([server, "-D", data, "-p", str(port), *options], stdout=log, stderr=log, user=user, cwd="/")
-    try:
-        _wait_for(port, process)
-        yield f"postgresql://eco@127.0.0.1:{port}/postgres"
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
+    with (root / "postgres.log").open("wb") as log:
+        process = subprocess.Popen([server, "-D", data, "-p", str(port), *options], stdout=log, stderr=log, user=user, cwd="/")
+        try:
+            _wait_for(port, process, root)
+            yield f"postgresql://eco@127.0.0.1:{port}/postgres"
+            assert process.poll() is None, f"the server ended before its time: {_last_words(root)}"
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes], root: Path, seconds: float = 30) -> None:
     import psycopg
 
     deadline = time.monotonic() + seconds
     while True:
         try:
-            psycopg.connect(f"postgresql://eco@127.0.0.1:{port}/postgres", connect_timeout=2).close()
+            with psycopg.connect(f"postgresql://eco@127.0.0.1:{port}/postgres", connect_timeout=2) as db:
+                row = db.execute("SHOW data_directory").fetchone()
         except psycopg.OperationalError:
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, f"nothing answered on port {port}"
+            assert process.poll() is None, f"the server ended: {_last_words(root)}"
+            assert time.monotonic() < deadline, f"nothing answered on port {port}: {_last_words(root)}"
             time.sleep(0.1)
         else:
+            assert row == (str(root / "pg"),), f"somebody else's server answers on port {port}: {_last_words(root)}"
             return
+
+
+def _last_words(root: Path) -> str:
+    return (root / "postgres.log").read_text(errors="replace")[-2000:]

@@ -161,7 +161,6 @@ def serve(home: Path, port: int, workers: int) -> None:
 @contextmanager
 def server(home: Path, workers: int) -> Iterator[tuple[int, int]]:
     """A service of so many workers; gives its process id and port."""
-    sys.path.insert(0, str(ROOT / "tests"))
     import requests
     from servers import free_port
 

@@ -70,7 +70,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="eco-bench-") as folder:
         root = Path(folder)
         measure(Lake(root / "sqlite"), given.commits, given.rows)
-        sys.path.insert(0, "tests")
         from servers import postgres, postgres_binary
 
         if postgres_binary("postgres") is None:

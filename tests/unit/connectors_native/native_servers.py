@@ -5,23 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from servers import free_port
+
 PASSWORD = "conformance-s3cret-5f1e9c"  # noqa: S105 -- the conformance suite's secret, to look for in logs
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def postgres_binaries() -> Path | None:

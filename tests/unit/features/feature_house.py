@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from servers import free_port
 
 from eco_assets.aurion.features.views import View
 from eco_assets.lake import Lake
@@ -92,7 +93,7 @@ def redis_binary() -> str | None:
 @contextmanager
 def redis_server(folder: Path, port: int | None = None, secret: str | None = None) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """A real Redis on loopback, without a file of its own."""
-    chosen = port or _free_port()
+    chosen = port or free_port()
     command = ["redis-server", "--port", str(chosen), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
     if secret:
         command += ["--requirepass", secret]
@@ -102,12 +103,6 @@ def redis_server(folder: Path, port: int | None = None, secret: str | None = Non
             yield chosen, process
         finally:
             process.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 20) -> None:

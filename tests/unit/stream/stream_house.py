@@ -17,18 +17,13 @@ import paho.mqtt.client as paho
 import pyarrow as pa
 import pyarrow.parquet as pq
 from paho.mqtt.enums import CallbackAPIVersion
+from servers import free_port
 
 from eco_assets.aurion.stream.broker import connect_client, subscriptions
 from eco_assets.aurion.stream.config import MqttConfig, parse
 from eco_assets.aurion.stream.events import DEAD_LETTERS, EVENTS, GAPS
 
 TOPIC = {"topic": "fabrica/{machine}/telemetria", "timestamp": "ts", "id": "seq", "value": "v", "tag": "tag"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(is_so: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
