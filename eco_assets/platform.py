@@ -115,7 +115,7 @@ class Platform:
     def engine(self) -> AbstractContextManager[Engine]:
         """The durable engine: with a worker in this process, or, where resident workers serve it, only its port."""
         from eco_assets.jorge.agents import WORKFLOWS
-        from eco_assets.jorge.engine import open_engine, open_port
+        from eco_assets.jorge.launch import open_engine, open_port
         from eco_assets.jorge.worker import is_served
 
         settings = self.settings

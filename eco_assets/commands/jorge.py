@@ -171,7 +171,7 @@ def queue(agent: str) -> str:
 @contextmanager
 def engine_port(platform: Platform) -> Iterator[Engine]:
     """The engine to look at and to act on, without carrying anything out here. Raises `NotFound` where nothing ever was."""
-    from eco_assets.jorge.engine import open_port
+    from eco_assets.jorge.launch import open_port
 
     with open_port(platform.settings.jorge_target, catalogue()) as port:
         yield port

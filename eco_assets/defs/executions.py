@@ -57,7 +57,7 @@ def _executions(agent: str) -> dg.AssetsDefinition:
         ],
         pool="jorge",
         op_tags=LATER,
-        **common("executions", agent, ["dbos", "sqlite"], [f"eco_assets/jorge/agents/{agent}.py", "eco_assets/jorge/engine.py"]),
+        **common("executions", agent, ["dbos", "sqlite"], [f"eco_assets/jorge/agents/{agent}.py", "eco_assets/jorge/coordinator.py"]),
     )
     def execute(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
         engines, day = platform.get(), day_of(context)

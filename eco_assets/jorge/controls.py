@@ -128,7 +128,7 @@ def intake(
 def intake_of(platform: Platform) -> Callable[[str, Orders], tuple[Orders, Orders]]:
     """The back-pressure of an installation; where nothing was carried out yet, nothing waits."""
     from eco_assets.jorge.agents import WORKFLOWS
-    from eco_assets.jorge.engine import open_port
+    from eco_assets.jorge.launch import open_port
 
     def counts() -> Mapping[str, Mapping[str, float]]:
         try:

@@ -57,7 +57,7 @@ class Letters:
 def dead_letters_of(platform: Platform, agent: str) -> Letters:
     """An agent's dead letters and queue; what requeued orders came to is recorded first."""
     from eco_assets.jorge.agents import WORKFLOWS
-    from eco_assets.jorge.engine import open_port
+    from eco_assets.jorge.launch import open_port
 
     spec = load_queues(platform.settings.home)[agent]
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def keep(platform: Platform, *, days: float = retention.KEEP_DAYS) -> tuple[int, int, int]:
     """Do it; returns approvals escalated or expired, requeues settled, orders forgotten."""
     from eco_assets.jorge.agents import WORKFLOWS
-    from eco_assets.jorge.engine import open_port
+    from eco_assets.jorge.launch import open_port
 
     answered = len(sweep_all(platform))
     try:

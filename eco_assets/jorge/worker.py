@@ -17,7 +17,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from eco_assets.errors import DoorUnavailable
-from eco_assets.jorge.engine import APPLICATION_VERSION, Engine, open_engine
+from eco_assets.jorge.engine import Engine
+from eco_assets.jorge.enqueueing import APPLICATION_VERSION
+from eco_assets.jorge.launch import open_engine
 from eco_assets.jorge.workflow import Workflow
 from eco_assets.jorge.world import World
 

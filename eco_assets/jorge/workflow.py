@@ -1,4 +1,4 @@
-"""What a workflow is: a typed input and named steps, each with what undoes it. Running them durably is `engine.py`'s.
+"""What a workflow is: a typed input and named steps, each with what undoes it. Running them durably is `coordinator.py`'s.
 
 The workflows are in `agents/`, the steps that they are made of in `steps.py`; a new one is one block in its agent's file.
 """

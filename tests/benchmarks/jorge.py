@@ -22,7 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eco_assets.jorge.engine import Engine, open_database, open_engine, open_port
+from eco_assets.jorge.engine import Engine
+from eco_assets.jorge.launch import open_database, open_engine, open_port
 from eco_assets.jorge.queues import default_queues
 from eco_assets.jorge.store import Store
 from eco_assets.jorge.worker import work

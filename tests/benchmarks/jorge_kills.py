@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from eco_assets.errors import ActionRefused, DoorUnavailable, NotFound
-from eco_assets.jorge.engine import Engine, open_port
+from eco_assets.jorge.engine import Engine
+from eco_assets.jorge.launch import open_port
 from eco_assets.jorge.worker import work
 from eco_assets.jorge.workflow import Order, Step, Workflow, booking, catalogue, message
 from eco_assets.jorge.world import World

@@ -12,7 +12,7 @@ import pytest
 from workflow_house import WorkflowHouse, decision
 
 from eco_assets.errors import ActionRefused, ConfigError, DoorUnavailable, NotFound, PermanentError, RequestRefused
-from eco_assets.jorge.engine import open_port
+from eco_assets.jorge.launch import open_port
 from eco_assets.jorge.workflow import Order, Retry, Step, Workflow, WorkflowInput, catalogue
 from eco_assets.jorge.world import World
 

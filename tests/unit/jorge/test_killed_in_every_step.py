@@ -23,7 +23,7 @@ from workflow_house import WorkflowHouse, decision
 
 from eco_assets.errors import ActionRefused, DoorUnavailable
 from eco_assets.jorge.agents import WORKFLOWS
-from eco_assets.jorge.engine import open_engine
+from eco_assets.jorge.launch import open_engine
 from eco_assets.jorge.workflow import Act, Order, Retry, Step, Workflow, catalogue
 from eco_assets.jorge.world import World
 

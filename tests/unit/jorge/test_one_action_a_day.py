@@ -11,7 +11,8 @@ import pytest
 from eco_assets.day import standing_decisions
 from eco_assets.jorge.agents import WORKFLOWS
 from eco_assets.jorge.dispatch import execute_day
-from eco_assets.jorge.engine import Engine, open_engine
+from eco_assets.jorge.engine import Engine
+from eco_assets.jorge.launch import open_engine
 from eco_assets.jorge.world import World
 from eco_assets.ledger import Entry, Ledger
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from workflow_house import DAY, decision
 
 from eco_assets.jorge import dead_letters
-from eco_assets.jorge.engine import open_engine, open_port
+from eco_assets.jorge.launch import open_engine, open_port
 from eco_assets.jorge.workflow import Order, Retry, Step, Workflow, catalogue
 from eco_assets.jorge.world import World
 from eco_assets.ledger import Entry, Ledger

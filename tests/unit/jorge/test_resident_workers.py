@@ -16,7 +16,7 @@ from workflow_house import decision
 
 from eco_assets.errors import DoorUnavailable
 from eco_assets.jorge import store
-from eco_assets.jorge.engine import open_port
+from eco_assets.jorge.launch import open_port
 from eco_assets.jorge.worker import is_served
 
 SCRIPT = Path(resident_house.__file__)

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from workflow_house import DAY
 
 from eco_assets.errors import ActionRefused, DoorUnavailable
-from eco_assets.jorge.engine import Engine, open_engine, open_port
+from eco_assets.jorge.engine import Engine
+from eco_assets.jorge.launch import open_engine, open_port
 from eco_assets.jorge.workflow import Order, Retry, Step, Workflow, WorkflowInput, catalogue
 from eco_assets.jorge.world import World
 from eco_assets.ledger import Entry, Ledger

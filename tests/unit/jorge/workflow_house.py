@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from eco_assets.jorge.agents import WORKFLOWS
-from eco_assets.jorge.engine import Engine, open_engine
+from eco_assets.jorge.engine import Engine
+from eco_assets.jorge.launch import open_engine
 from eco_assets.jorge.workflow import Workflow
 from eco_assets.jorge.world import World
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from eco_assets.jorge.agents import WORKFLOWS
-from eco_assets.jorge.engine import Engine, open_engine
+from eco_assets.jorge.engine import Engine
+from eco_assets.jorge.launch import open_engine
 from eco_assets.jorge.world import World
 from eco_assets.ledger import Ledger
 from eco_assets.mcp.mega.carry import BRIEF, carry_out, plan_orders

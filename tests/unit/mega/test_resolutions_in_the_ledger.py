@@ -15,7 +15,8 @@ from eco_assets.errors import PermanentError
 from eco_assets.jorge import dispatch
 from eco_assets.jorge.agents import WORKFLOWS
 from eco_assets.jorge.dispatch import APPROVED, REJECTED, answer, execute_day, execution_of
-from eco_assets.jorge.engine import Engine, open_engine
+from eco_assets.jorge.engine import Engine
+from eco_assets.jorge.launch import open_engine
 from eco_assets.jorge.world import World
 from eco_assets.ledger import Ledger
 from eco_assets.mcp.mega import standing
