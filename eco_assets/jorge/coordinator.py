@@ -7,7 +7,6 @@ has its own; a compensation that fails after all of them is parked for a person,
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -16,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from eco_assets.errors import ConfigError, OutcomeUnknown, RequestRefused, TransientError, is_transient
 from eco_assets.jorge.bulkhead import within
-from eco_assets.jorge.workflow import UNDO, Act, Order, Retry, Step, Workflow, listeners
+from eco_assets.jorge.choreography import COMPENSATE, WORKFLOW, Choreography, Enqueue
+from eco_assets.jorge.workflow import UNDO, Act, Order, Retry, Step, Workflow
 
 if TYPE_CHECKING:
     from eco_assets.jorge.store import Store
     from eco_assets.jorge.world import World
 
-WORKFLOW, COMPENSATE = "jorge.saga", "jorge.compensate"
 COMPLETED, COMPENSATED, FAILED, CANCELLED = "completed", "compensated", "failed", "cancelled"
 UNKNOWN = "unknown"  # how a step ended that must not be repeated
-Enqueue = Callable[[Any, dict[str, Any]], None]
-"""Enqueue an order on an open transaction."""
+Find = Callable[[str], dict[str, Any] | None]
+"""An order by its id."""
 
 
 class Bound:
@@ -36,6 +35,7 @@ class Bound:
     world: World | None = None
     store: Store | None = None
     enqueue: Enqueue | None = None
+    find: Find | None = None
     pause_s: float = 0.0
 
 
@@ -62,8 +62,12 @@ def workflow() -> Callable[[dict[str, Any]], dict[str, Any]]:
         _store().park(order, step_name, kind, error)
 
     @DBOS.step(name="tell")
-    def tell(order: dict[str, Any]) -> list[str]:
-        return _tell(order)
+    def tell(order: dict[str, Any]) -> bool:
+        return _choreography().tell(order, _declared(order))
+
+    @DBOS.step(name="recall")
+    def recall(which: str, order: dict[str, Any]) -> None:
+        _recall(which, order)
 
     @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=10)
     def saga(order: dict[str, Any]) -> dict[str, Any]:
@@ -84,14 +88,16 @@ def workflow() -> Callable[[dict[str, Any]], dict[str, Any]]:
                 return {"outcome": FAILED, "steps": trail, "error": line["detail"]}
             if ended != "done":
                 break
+        if ended == "done" and (declared.emits or declared.is_binding) and tell(order) is False:
+            ended = "cancelled"
         if ended == "done":
-            if declared.emits:
-                tell(order)
             return {"outcome": COMPLETED, "steps": trail}
         # The failed step too: a door that did not answer may have acted. One that was cancelled before it began did not.
         done = [line["name"] for line in trail if line["outcome"] == "done" or ended == "failed"]
         is_clean = _undo_all(list(reversed(done)), order, trail)
         outcome = FAILED if not is_clean else CANCELLED if ended == "cancelled" else COMPENSATED
+        if declared.is_binding and "parent" in order:
+            recall("before", order)
         return {"outcome": outcome, "steps": trail}
 
     def _undo_all(names: list[str], order: dict[str, Any], trail: list[dict[str, Any]]) -> bool:
@@ -110,14 +116,19 @@ def workflow() -> Callable[[dict[str, Any]], dict[str, Any]]:
 
     @DBOS.workflow(name=COMPENSATE, max_recovery_attempts=10)
     def compensate(order: dict[str, Any]) -> dict[str, Any]:
-        """Take back what could not be taken back before; `steps` of the order names it."""
+        """Take back what could not be taken back before, or an ended order whose binding one fell; `steps` of the order names it."""
         trail: list[dict[str, Any]] = []
+        is_recall = bool(order.get("is_recall"))
+        if is_recall:
+            recall("after", order)
         for name in order["steps"]:
             before = len(trail)
             if _undo_all([name], order, trail):
                 settle(name, order)
-            trail[before] = {**trail[before], "again": True}
+            trail[before] = {**trail[before], "again": not is_recall}
         is_clean = all(line["outcome"] == "undone" for line in trail)
+        if is_recall and "parent" in order and _declared(order).is_binding:
+            recall("before", order)
         return {"outcome": COMPENSATED if is_clean else FAILED, "steps": trail}
 
     return saga
@@ -179,48 +190,20 @@ def _perform(step: Step, act: Act, order: dict[str, Any], declared: Workflow, re
     return {"name": step.name, "key": key, "detail": detail, "at": _now(), "ms": elapsed, "attempts": attempt}
 
 
-def _tell(order: dict[str, Any]) -> list[str]:
-    """Write the events of an order that succeeded, and queue what listens to them, in one transaction; gives the new orders' ids."""
-    import sqlalchemy as sa
-
-    store, enqueue, declared = _store(), Bound.enqueue, _declared(order)
-    if enqueue is None:
+def _choreography() -> Choreography:
+    if Bound.enqueue is None:
         raise EngineClosed("no engine is open")
-    started: list[str] = []
-    with store.database.begin() as db:
-        for event in declared.emits:
-            identity = _hash(order["decision_id"], event)
-            values = {"id": identity, "type": event, "order": order["decision_id"], "agent": order["agent"], "at": _now()}
-            statement = "INSERT INTO jorge_events VALUES (:id, :type, :order, :agent, :at) ON CONFLICT (id) DO NOTHING"
-            db.execute(sa.text(statement), values)
-            for listener in listeners(Bound.workflows, event):
-                child = asked_by(order, identity, event, listener)
-                row = {"id": child["decision_id"], "event": identity, "parent": order["decision_id"]}
-                statement = "INSERT INTO jorge_started VALUES (:id, :event, :parent, :agent, :workflow) ON CONFLICT (order_id) DO NOTHING"
-                if db.execute(sa.text(statement), {**row, "agent": listener.agent, "workflow": listener.name}).rowcount:
-                    enqueue(db, child)
-                started.append(child["decision_id"])
-    return started
+    return Choreography(_store(), Bound.enqueue, Bound.workflows)
 
 
-def asked_by(order: Mapping[str, Any], event_id: str, event: str, listener: Workflow) -> dict[str, Any]:
-    """The order that an event makes of a workflow that listens; the same event makes the same order."""
-    return {
-        "decision_id": _hash(event_id, listener.name),
-        "agent": listener.agent,
-        "workflow": listener.name,
-        "workflow_version": listener.version,
-        "subject": order["subject"],
-        "action": event,
-        "as_of": order["as_of"],
-        "cost_brl": 0.0,
-        "traceparent": order.get("traceparent", ""),
-        "features": order.get("features") or {},
-        "input": order.get("input") or {},
-        "priority": listener.priority,
-        "event": event,
-        "parent": order["decision_id"],
-    }
+def _recall(which: str, order: dict[str, Any]) -> None:
+    """Take back what stands and falls with an order: the one `before` it, or those `after` it."""
+    if Bound.find is None:
+        raise EngineClosed("no engine is open")
+    if which == "after":
+        _choreography().recall_after(order, Bound.find)
+    elif before := Bound.find(str(order["parent"])):
+        _choreography().recall_before(order, before)
 
 
 def _declared(order: Mapping[str, Any]) -> Workflow:
@@ -253,10 +236,6 @@ def _failed(step_name: str, order: Mapping[str, Any], why: str, *, ended: str) -
     """The trail's line about a step, or its undoing, that did not go through."""
     line = {"name": step_name, "key": _key(order, step_name), "outcome": "failed", "detail": why, "at": "", "ms": 0.0}
     return {**line, "ended": ended}
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 def _now() -> str:

@@ -122,7 +122,7 @@ def execution_of(ledger: Ledger, decision: dict[str, Any]) -> dict[str, Any]:
     records = ledger.list("execution", agent=decision["agent"], as_of=decision["as_of"])
     found = [record for record in records if record["decision_id"] == decision["decision_id"]]
     if found:
-        return last_record(ledger, found[0]["workflow_id"]) or found[0]
+        return last_record(ledger, found[0]["workflow_id"]) or found[-1]  # the last one where it was recalled
     verdict = _verdict(ledger, decision)
     if verdict == SUPERSEDED:
         return _without_steps(decision, SUPERSEDED)

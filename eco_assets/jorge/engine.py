@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from eco_assets.errors import DoorUnavailable, NotFound, PermanentError, RequestRefused
-from eco_assets.jorge.coordinator import COMPENSATE, WORKFLOW
+from eco_assets.jorge.choreography import COMPENSATE, WORKFLOW
 from eco_assets.jorge.enqueueing import enqueue, enqueue_all
 from eco_assets.jorge.records import DEAD, FINISHED, STATES, error_of, order_of, record_of, state_of, step_of, told
 from eco_assets.jorge.store import Store

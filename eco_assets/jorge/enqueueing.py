@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from eco_assets.jorge.coordinator import WORKFLOW
+from eco_assets.jorge.choreography import WORKFLOW
 
 APPLICATION_VERSION = "jorge-1"  # dbos would use a hash of the source, and an edit would strand what is in flight
 

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from eco_assets.jorge import queues
 from eco_assets.jorge.coordinator import Bound, workflow
 from eco_assets.jorge.engine import Engine
 from eco_assets.jorge.enqueueing import APPLICATION_VERSION, enqueue
+from eco_assets.jorge.records import order_of
 from eco_assets.jorge.store import Store
 from eco_assets.jorge.workflow import Workflow
 from eco_assets.jorge.world import World
@@ -146,7 +148,7 @@ def _launched(
     try:
         DBOS.listen_queues(served)
         client = DBOSClient(system_database_url=_url(target), system_database_engine=database, application_name="jorge")
-        Bound.enqueue = lambda transaction, order: enqueue(client, transaction, order)
+        Bound.enqueue, Bound.find = partial(enqueue, client), partial(_find, client)
         DBOS.launch()
         queues.register(served, queues.load_queues(home))
         store.mark_ready()
@@ -157,7 +159,12 @@ def _launched(
         DBOS.destroy(workflow_completion_timeout_sec=grace_s)
         with suppress(Exception):
             store.leave(name)
-        Bound.world = Bound.store = Bound.enqueue = None
+        Bound.world = Bound.store = Bound.enqueue = Bound.find = None
+
+
+def _find(client: Any, order_id: str) -> dict[str, Any] | None:
+    found = client.list_workflows(workflow_ids=[order_id], load_output=False)
+    return order_of(found[0]) if found else None
 
 
 def _prepare(database: sa.Engine, target: Path | str, *, wait_s: float = 60.0) -> None:

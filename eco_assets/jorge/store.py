@@ -26,6 +26,7 @@ _TABLES = (
     "at TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS jorge_started (order_id TEXT PRIMARY KEY, event_id TEXT NOT NULL, parent TEXT NOT NULL, "
     "agent TEXT NOT NULL, workflow TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS jorge_standing (order_id TEXT PRIMARY KEY, state TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS jorge_started_by ON jorge_started (parent)",
     "CREATE INDEX IF NOT EXISTS jorge_parked_order ON jorge_parked (order_id)",
 )
@@ -137,6 +138,11 @@ class Store:
         return self._read(f"SELECT * FROM jorge_parked{clause} ORDER BY at, key", **({"id": order_id} if order_id else {}))
 
     # Events
+    def children(self, parent: str) -> list[dict[str, Any]]:
+        """The orders that events of this one started: order_id, workflow."""
+        query = "SELECT order_id, workflow FROM jorge_started WHERE parent = :id AND event_id <> '' ORDER BY order_id"
+        return self._read(query, id=parent)
+
     def started_by(self, parents: Iterable[str]) -> list[str]:
         """The orders that events of these orders started, with what those started in turn."""
         found: list[str] = []

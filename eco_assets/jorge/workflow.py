@@ -129,6 +129,7 @@ class Workflow:
         priority: 1 is the most urgent; 10 is everyday work.
         version: to be raised when its steps change; an order ends on the version that it began with.
         listens: events that start it. emits: events that its success tells.
+        is_binding: whether it stands and falls with the order whose event started it: where one is taken back, so is the other.
         earlier: older versions that orders may still be on.
     """
 
@@ -143,6 +144,7 @@ class Workflow:
     version: int = 1
     listens: tuple[str, ...] = ()
     emits: tuple[str, ...] = ()
+    is_binding: bool = False
     earlier: tuple[Workflow, ...] = field(default=(), repr=False)
 
     @property
@@ -201,13 +203,16 @@ def catalogue(workflows: Iterable[Workflow]) -> dict[str, Workflow]:
     """Workflows by name.
 
     Raises:
-        ConfigError: two share a name, two steps of one do, a version occurs twice, or events start one another in a circle.
+        ConfigError: two share a name, two steps of one do, a version occurs twice, one binds without listening, or events start one
+            another in a circle.
     """
     known: dict[str, Workflow] = {}
     for workflow in workflows:
         names = [step.name for step in workflow.steps]
         if workflow.name in known or len(set(names)) < len(names):
             raise ConfigError(f"workflow {workflow.name}: its name or one of its step names occurs twice")
+        if workflow.is_binding and not workflow.listens:
+            raise ConfigError(f"workflow {workflow.name} binds, but listens to no event: there is nothing that it could bind")
         versions = [workflow.version, *(each.version for each in workflow.earlier)]
         if len(set(versions)) < len(versions):
             raise ConfigError(f"workflow {workflow.name}: version {max(versions, key=versions.count)} occurs twice")

@@ -139,9 +139,9 @@ def fleet(target: str, number: int, count: int) -> dict[str, float]:
         return {**flat_out(lambda: _run(port, number)), "cpu_ms": float("nan")}
 
 
-def paced(target: str, per_second: float, seconds: float) -> dict[str, float]:
-    """Milliseconds from an order's queueing to its end, at a steady pace, with one resident worker."""
-    with workers(target, 1), open_port(_target(target), FLOW) as port:
+def paced(target: str, per_second: float, seconds: float, count: int = 1) -> dict[str, float]:
+    """Milliseconds from an order's queueing to its end, at a steady pace, with `count` resident workers."""
+    with workers(target, count), open_port(_target(target), FLOW) as port:
         ids: list[str] = []
         started = time.perf_counter()
         for number in range(int(per_second * seconds)):
@@ -207,7 +207,7 @@ def _all(folder: Path, number: int, sustain: float) -> None:
             rows["ours, Postgres, 2 residents"] = fleet(next(made), number, 2)
             latency = {"20 orders a second": paced(next(made), 20, 30)}
             if sustain:
-                latency[f"10,000 steps a minute for {sustain:g} min"] = paced(next(made), 10_000 / STEPS / 60, sustain * 60)
+                latency[f"10,000 steps a minute for {sustain:g} min, 2 residents"] = paced(next(made), 10_000 / STEPS / 60, sustain * 60, 2)
     else:
         latency = {}
     print(f"{'':32}{'orders/s':>10}{'steps/s':>10}{'CPU ms/order':>14}")

@@ -35,6 +35,7 @@ CAMPAIGNS = (
         AudienceInput,
         slo_s=1800,
         listens=(LAUNCHED,),
+        is_binding=True,
     ),
     Workflow(
         "agencia.pausar_campanha",

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from servers import free_port
 
 from eco_assets.aurion.features.views import View
 from eco_assets.lake import Lake
@@ -93,6 +92,8 @@ def redis_binary() -> str | None:
 @contextmanager
 def redis_server(folder: Path, port: int | None = None, secret: str | None = None) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """A real Redis on loopback, without a file of its own."""
+    from servers import free_port  # not at the top: processes that import this house do not all know it
+
     chosen = port or free_port()
     command = ["redis-server", "--port", str(chosen), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
     if secret:
