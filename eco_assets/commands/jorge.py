@@ -55,11 +55,9 @@ def health(
     as_json: Json = False,
 ) -> None:
     """Ledger, database, workers, each agent, each door; exit code 1 where something is wrong."""
-    from eco_assets.jorge.health import deep
+    from eco_assets.jorge.health import of_platform
 
-    platform = open_platform()
-    with _port_or_none(platform) as port:
-        found = deep(port, platform.ledger, queues(platform), catalogue(), platform.world, reach=reach)
+    found = of_platform(open_platform(), reach=reach)
     if as_json:
         console.as_json(found)
     else:

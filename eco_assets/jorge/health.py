@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from eco_assets.errors import EcoError
+from eco_assets.errors import EcoError, NotFound
 from eco_assets.jorge.controls import PAUSED, state
 from eco_assets.jorge.dead_letters import listed
 from eco_assets.jorge.queues import QueueSpec, pressure
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from eco_assets.jorge.workflow import Workflow
     from eco_assets.jorge.world import World
     from eco_assets.ledger import Ledger
+    from eco_assets.platform import Platform
 
 SLACK = 3.0  # an order is stuck when it runs for so many times what its workflow promises
 Finding = dict[str, Any]
@@ -124,6 +126,20 @@ def deep(
         if ready["is_ok"]:
             found += [liveness(port), *_agents(port, ledger, queues, workflows)]
     return [*found, *_doors(world, reach=reach)]
+
+
+def of_platform(platform: Platform, *, reach: bool = False) -> list[Finding]:
+    """`deep` of an installation; raises `ConfigError` where its queues or doors are declared wrongly."""
+    from eco_assets.jorge.agents import WORKFLOWS
+    from eco_assets.jorge.launch import open_port
+    from eco_assets.jorge.queues import load_queues
+
+    queues = load_queues(platform.settings.home)
+    with ExitStack() as stack:
+        port = None
+        with suppress(NotFound):
+            port = stack.enter_context(open_port(platform.settings.jorge_target, WORKFLOWS))
+        return deep(port, platform.ledger, queues, WORKFLOWS, platform.world, reach=reach)
 
 
 def _agents(port: Engine, ledger: Ledger, queues: Mapping[str, QueueSpec], workflows: Mapping[str, Workflow]) -> list[Finding]:

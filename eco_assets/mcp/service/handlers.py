@@ -191,7 +191,13 @@ def _parts(service: Service) -> dict[str, dict[str, Any]]:
     look("journal", lambda: _journal(service))
     for name in service.policies:
         look(f"online {name}", lambda name=name: _served(service, name))
-    return found
+    from eco_assets.jorge.health import of_platform
+
+    try:  # what is decided here is carried out there
+        jorge = {f"jorge {each.pop('name')}": each for each in of_platform(service.platform)}
+    except EcoError as error:
+        jorge = {"jorge": {"is_ok": False, "finding": str(error)}}
+    return {**found, **jorge}
 
 
 def _journal(service: Service) -> str:

@@ -192,6 +192,7 @@ def test_health_and_numbers(server: Served, keys: dict[str, str]) -> None:
     deep = server.get("/health/deep", keys["all"]).json()
     assert deep["status"] == "ok"
     assert "50 subjects" in deep["parts"][f"online {POINT}"]["finding"]
+    assert deep["parts"]["jorge database"] == {"is_ok": True, "finding": "nothing was carried out yet"}
     text = server.get("/metrics", keys["all"]).text
     assert 'eco_http_requests_total{operation="decide",status="200"}' in text
     assert "eco_http_request_seconds_bucket" in text
