@@ -9,6 +9,8 @@ import dagster as dg
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from eco_assets.incidents import FailedRun, FailedStep, record
+from eco_assets.platform import Platform
+from notion_sync.records import Rendered
 from resources.platform import PlatformResource
 
 
@@ -24,8 +26,25 @@ def incidents(context: dg.RunFailureSensorContext, platform: PlatformResource) -
     if run.tags.get(WILL_RETRY_TAG) == "true":
         return dg.SkipReason(f"run {run.run_id} failed and is run again by itself")
     engines = platform.get()
-    record(engines.ledger, engines.world, failed_run(context))
+    failed = failed_run(context)
+    record(engines.ledger, engines.world, failed)
+    write_page(engines, failed.run_id)
     return None
+
+
+def write_page(engines: Platform, run_id: str) -> None:
+    """The page on which people answer the questions of a post-mortem; repeats of an incident on one day share the first one's."""
+    from eco_assets.knowledge_pages import incident_pages
+
+    *pages, index = incident_pages(engines)
+    for page in (*(each for each in pages if _tells_of(each, run_id)), index):
+        engines.workspace.publish(page.path, page.document, page.images)
+
+
+def _tells_of(page: Rendered, run_id: str) -> bool:
+    from notion_sync.documents.markdown_writer import to_markdown
+
+    return run_id[:8] in page.path or run_id[:8] in to_markdown(page.document)
 
 
 def failed_run(context: dg.RunFailureSensorContext) -> FailedRun:

@@ -77,6 +77,18 @@ def decision(
 
 @app.command()
 @guarded
+def workflow(
+    name: Name,
+    label: Annotated[str, typer.Option("--label", help="What business people call it, in Portuguese.")],
+    door: Annotated[str, typer.Option("--door", help="Where its first step's message goes, as `eco doors` lists them.")] = "crm",
+) -> None:
+    """A workflow of two steps that can be undone; a decision's action or an event starts it."""
+    _written(files.workflow(name, label, door))
+    console.say("next: let something start it (`eco new decision --workflow`, or `listens=`), and look at it with `eco workflows`")
+
+
+@app.command()
+@guarded
 def report(name: Name, reads: Reads) -> None:
     """A report for business people: a page a day from queries."""
     _columns(reads)  # it must be there

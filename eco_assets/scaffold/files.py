@@ -151,6 +151,13 @@ def decision(name: str, reads: str, *, key: str, value: str, workflow: str, sour
     return {Path("eco_assets/mcp/policies") / agent / f"{short}.yaml": content}
 
 
+def workflow(name: str, label: str, door: str) -> dict[Path, str]:
+    """A workflow of two steps: a message through a door, and a task for people."""
+    agent, short = split_name(name)
+    content = filled("workflow.py.txt", agent=agent, name=short, label=label.replace('"', "'"), door=door)
+    return {Path("eco_assets/jorge/agents/own") / f"{agent}__{short}.py": content}
+
+
 def report(name: str, reads: str) -> dict[Path, str]:
     """A page a day of a mart's rows."""
     agent, short = split_name(name)

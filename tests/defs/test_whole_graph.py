@@ -117,6 +117,10 @@ def test_a_failure_for_good_becomes_one_incident_and_one_alert_however_often_it_
     (alert,) = (settings.outbox / "pager").glob("*.json")
     assert json.loads(alert.read_text("utf-8"))["run_id"] == result.run_id
     assert failed_run(context).day == "2026-10-31"
+    (page,) = (settings.home / "notion" / "incidentes").glob(f"*-{result.run_id[:8]}.md")
+    written = page.read_text("utf-8")
+    assert "ConfigError" in written
+    assert "ana.souza" not in written
 
 
 def test_a_failure_that_is_run_again_is_no_incident_yet(instance: dg.DagsterInstance, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -85,11 +86,15 @@ def test_from_a_sample_file_to_a_model_a_decision_and_a_page(project: Callable[.
     assert made(*second) == second
 
     mart = ("--reads", "marts.mart_varejo__coupon_use")
-    worth = ("--key", "coupon_id", "--value", "amount_brl", "--workflow", "varejo.pedir_desculpas", "--source", "varejo.coupons")
+    new("workflow", "varejo.enviar_cupom", "--label", "Enviar cupom")
+    worth = ("--key", "coupon_id", "--value", "amount_brl", "--workflow", "varejo.enviar_cupom", "--source", "varejo.coupons")
     new("decision", own, *mart, *worth)
     new("report", own, *mart)
     assert "nothing to say" in project("-c", "from eco_assets.cli import app; app()", "policy", "lint")
     third = ["decisions/varejo/coupon_use", "reports/varejo/coupon_use"]
     assert made(*third) == third
+    assert made("executions/varejo/workflows") == ["executions/varejo/workflows"]
+    sent = [json.loads(path.read_text("utf-8")) for path in (tmp_path / "home" / "outbox" / "crm").glob("*.json")]
+    assert {each["kind"] for each in sent} == {"enviar_cupom"}
     page = (tmp_path / "home" / "notion" / "relatorios" / DAY.isoformat() / "varejo-coupon_use.md").read_text("utf-8")
     assert "c00000" in page

@@ -8,6 +8,7 @@ import pytest
 
 from eco_assets.contracts.contract import read_contract
 from eco_assets.errors import ConfigError
+from eco_assets.jorge.workflow import Workflow
 from eco_assets.mcp.policies import read_policy
 from eco_assets.scaffold import files
 
@@ -74,3 +75,18 @@ def test_a_decision_point_is_a_policy_that_can_be_read(tmp_path: Path) -> None:
     (path,) = files.write(made, tmp_path)
     policy = read_policy(path)
     assert (policy.agent, policy.point, policy.default) == ("varejo", "coupon", "nada_a_fazer")
+
+
+def test_a_workflow_is_one_file_that_declares_it(tmp_path: Path) -> None:
+    (made,) = files.write(files.workflow("varejo.enviar_cupom", "Enviar cupom", "crm"), tmp_path)
+    assert made == tmp_path / "eco_assets/jorge/agents/own/varejo__enviar_cupom.py"
+    told: dict[str, object] = {}
+    exec(compile(made.read_text("utf-8"), made, "exec"), told)  # noqa: S102 -- our own template
+    workflow = told["WORKFLOW"]
+    assert isinstance(workflow, Workflow)
+    assert (workflow.name, workflow.label, [step.name for step in workflow.steps]) == (
+        "varejo.enviar_cupom",
+        "Enviar cupom",
+        ["register", "follow_up"],
+    )
+    assert workflow.steps[0].undo is not None
