@@ -144,22 +144,19 @@ def paced(target: str, per_second: float, seconds: float, count: int = 1) -> dic
     with workers(target, count), open_port(_target(target), FLOW) as port:
         ids: list[str] = []
         started = time.perf_counter()
-        for number in range(int(per_second * seconds)):
+        for number in range(round(per_second * seconds)):
             time.sleep(max(0.0, started + number / per_second - time.perf_counter()))
             given = order(number, "paced")
             port.enqueue([given])
             ids.append(given["decision_id"])
         records = port.wait(ids)
-        took = sorted(_lateness_ms(port, record["workflow_id"]) for record in records)
-        steps_a_minute = STEPS * len(ids) / (time.perf_counter() - started) * 60
+        statuses = port._status(ids, load=False)
+        took = sorted(float((status.completed_at or status.updated_at) - status.created_at) for status in statuses)
+        lasted = max(status.completed_at or status.updated_at for status in statuses) - min(status.created_at for status in statuses)
+        steps_a_minute = STEPS * len(ids) / lasted * 60_000
         ended_well = sum(record["outcome"] == "completed" for record in records) / len(records)
     cut = statistics.quantiles(took, n=100)
     return {"p50_ms": cut[49], "p95_ms": cut[94], "p99_ms": cut[98], "steps_min": steps_a_minute, "success": ended_well}
-
-
-def _lateness_ms(port: Engine, order_id: str) -> float:
-    (status,) = port._status([order_id], load=False)
-    return float((status.completed_at or status.updated_at) - status.created_at)
 
 
 def bytes_an_order(target: Path, number: int) -> float:
@@ -219,7 +216,7 @@ def _all(folder: Path, number: int, sustain: float) -> None:
             print(f"our layer, {where}: {mine['cpu_ms'] / theirs['cpu_ms']:.2f}x CPU, {theirs['orders_s'] / mine['orders_s']:.2f}x time")
     print(f"SQLite: {size:.0f} bytes an order")
     for label, row in latency.items():
-        print(label + ": " + ", ".join(f"{name} {value:.3g}" for name, value in row.items()))
+        print(label + ": " + ", ".join(f"{name} {value:.4g}" for name, value in row.items()))
 
 
 def _databases(url: str) -> Iterator[str]:
