@@ -73,7 +73,7 @@ class Settings(BaseModel):
     approvers: str | None = Field(
         default=None,
         repr=False,
-        description="Who may answer approvals: `Name <address>:agent+agent`, comma separated; else `approvers.yaml` in the home.",
+        description="Who may answer approvals, comma separated: `Name <address notion:USER-ID>:agent+agent`; else `approvers.yaml`.",
     )
     notion_token: str | None = Field(default=None, repr=False, description="Secret of a Notion integration; without it pages are files.")
     notion_parent: str | None = Field(default=None, repr=False, description="Id of the Notion page under which the pages go.")

@@ -55,7 +55,9 @@ def answer_in(status: object) -> Literal["approved", "rejected"] | None:
     return _ANSWERS.get("".join(sign for sign in plain if not unicodedata.combining(sign)))
 
 
-def approval_page(decision: Record, labels: Labels | None = None, *, given: Record | None = None, refused: str = "") -> Rendered:
+def approval_page(
+    decision: Record, labels: Labels | None = None, *, given: Record | None = None, refused: str = "", is_replaced: bool = False
+) -> Rendered:
     """Return the page of a decision that waits, or waited, for a person.
 
     Args:
@@ -63,6 +65,7 @@ def approval_page(decision: Record, labels: Labels | None = None, *, given: Reco
         labels: machine name → words, for this installation.
         given: the ledger's `approval` entry, once there is one.
         refused: why the newest answer on this page did not count, for the person to read; empty where none was refused.
+        is_replaced: a newer decision about the same took its place, so what this page shows can no longer be answered.
     """
     as_of = date.fromisoformat(str(decision["as_of"]))
     title = f"Aprovar? {about(decision, labels)} – {action_words(decision, labels)}"
@@ -74,10 +77,12 @@ def approval_page(decision: Record, labels: Labels | None = None, *, given: Reco
         "conteudo": str(decision["content_hash"]),
         "valor_esperado_brl": round(float(decision.get("value_brl") or 0.0), 2),
         "custo_brl": round(float(decision.get("cost_brl") or 0.0), 2),
-        "registro": _standing(given, refused),
+        "registro": "substituída" if is_replaced and given is None else _standing(given, refused),
         **HUMAN,
     }
-    return Rendered(approval_path(decision), Document(title, properties, tuple(_blocks(decision, labels, given, refused))))
+    return Rendered(
+        approval_path(decision), Document(title, properties, tuple(_blocks(decision, labels, given, refused, is_replaced=is_replaced)))
+    )
 
 
 def _standing(given: Record | None, refused: str) -> str:
@@ -86,14 +91,15 @@ def _standing(given: Record | None, refused: str) -> str:
     return "resposta recusada" if refused else "aguarda resposta"
 
 
-def _blocks(decision: Record, labels: Labels | None, given: Record | None, refused: str) -> list[Block]:
+def _blocks(decision: Record, labels: Labels | None, given: Record | None, refused: str, *, is_replaced: bool) -> list[Block]:
     until = datetime.fromisoformat(str(decision["expires_at"])).astimezone(ZONE)
     who = agent_name(str(decision["agent"]))
     day = date_long(date.fromisoformat(str(decision["as_of"])))
     money = f"{brl(decision.get('cost_brl'))} de custo para {brl(decision.get('value_brl'))} de valor esperado"
     opening = f"O agente {who} propõe, para {day}: {action_words(decision, labels).lower()} ({money})."
     proposed = [block for block in details(decision, "awaiting_approval", labels) if not isinstance(block, Code)]
-    blocks: list[Block] = [_state(given, refused, until), Paragraph(opening), Heading(2, "O que é proposto"), *proposed]
+    state = _replaced(refused) if is_replaced and given is None else _state(given, refused, until)
+    blocks: list[Block] = [state, Paragraph(opening), Heading(2, "O que é proposto"), *proposed]
     if given is None:
         blocks += _how_to_answer(decision)
     return blocks
@@ -107,6 +113,11 @@ def _state(given: Record | None, refused: str, until: datetime) -> Callout:
     if refused:
         return Callout(f"A última resposta não foi aceita: {refused}", "warning")
     return Callout(f"Aguarda a resposta de uma pessoa até {until:%d/%m/%Y, %H:%M}.", "warning")
+
+
+def _replaced(refused: str) -> Callout:
+    told = "Esta proposta deu lugar a outra decisão e não será executada; nenhuma resposta nesta página vale."
+    return Callout(f"{told} A última resposta não foi aceita: {refused}" if refused else told, "warning")
 
 
 def _how_to_answer(decision: Record) -> list[Block]:

@@ -35,11 +35,19 @@ def sync(
     if as_json:
         found = {"events": taken.added, "kinds": dict(taken.kinds), "results": dict(taken.results)} if taken else {}
         console.as_json({"sync": numbers, "taken_in": found})
-        return
+        return _say_unsettled(report.unsettled)
     console.say(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in numbers.items()))
     if taken is not None:
         results = ", ".join(f"{name} {count}" for name, count in sorted(taken.results.items()))
         console.say(f"{taken.added} new event(s) taken in{f': {results}' if results else ''}")
+    return _say_unsettled(report.unsettled)
+
+
+def _say_unsettled(pages: int) -> None:
+    """A synchronisation that left pages out did not succeed, whatever it did to the others."""
+    if pages:
+        console.fail(f"{pages} page(s) are not in line: their place does not answer, or people are writing there. Synchronise again later")
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -52,15 +60,18 @@ def status(as_json: Json = False) -> None:
 
     platform = open_platform()
     knowledge, conflicts = platform.knowledge, platform.knowledge.conflicts()
+    people, settings = approvers(platform.settings).people, platform.settings
     found = {
-        "place": str(platform.settings.knowledge),
+        "place": f"Notion, below the page {settings.notion_parent}" if settings.notion_token else str(settings.knowledge),
         "open_conflicts": len(conflicts),
         "oldest_conflict_days": max((_days(conflict.at) for conflict in conflicts), default=0.0),
         "outbox": knowledge.outbox_size(),
         "events_waiting": intake_of(platform).pending(knowledge.events),
         "deliveries": len(Inbox(platform.settings.webhooks_db).after()),
-        "approvers": len(approvers(platform.settings).people),
+        "approvers": len(people),
     }
+    if settings.notion_token:  # a name alone is whatever its owner makes it
+        found["approvers_known_by_name_only"] = ", ".join(person.name for person in people if not (person.email or person.notion)) or "none"
     if as_json:
         console.as_json(found)
         return
@@ -88,6 +99,14 @@ def resolve(
     """Close a conflict: keep the person's text for good, or put the machine's in its place."""
     open_platform().knowledge.resolve(conflict, keep)
     console.say(f"conflict {conflict} is closed; the {keep}'s text stays")
+
+
+@app.command()
+@guarded
+def restore(page: Annotated[str, typer.Argument(help="The page's path, such as relatorios/2026-11-22/varejo.md.")]) -> None:
+    """Let a page that somebody deleted be made again; without this, what people delete stays deleted."""
+    open_platform().knowledge.restore(page)
+    console.say(f"{page} is made again")
 
 
 @app.command()

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from eco_assets.errors import LedgerError, NotFound, PermanentError
 from eco_assets.jorge import approvals
+from eco_assets.jorge.accounts import account_in
 from eco_assets.jorge.approvers import Approvers
 from eco_assets.ledger import Ledger
 from eco_assets.mcp.outcomes import Outcome, record_outcomes
@@ -71,10 +72,9 @@ class PageState:
             self.altered.discard(event.key)
 
     @property
-    def person(self) -> str:
-        """Who answers: the account that set the status where the workspace knows it (its address, if told), else the name filled in."""
-        address = re.search(r"<([^<>\s]+@[^<>\s]+)>", self.who)
-        return address[1] if address else self.who or str(self.values[BY] or "").strip()
+    def claimed(self) -> str:
+        """Who says in «Respondido por» that they answer."""
+        return str(self.values[BY] or "").strip()
 
 
 class Answers:
@@ -83,10 +83,12 @@ class Answers:
     Args:
         ledger: where answers and outcomes go.
         people: who may answer. While nobody is listed, no answer on a page counts.
+        has_accounts: the pages are in a workspace that knows its people. There the account that set the status answers, known by
+            address or user id; in a folder the name that somebody filled in does.
     """
 
-    def __init__(self, ledger: Ledger, people: Approvers) -> None:
-        self._ledger, self._people = ledger, people
+    def __init__(self, ledger: Ledger, people: Approvers, *, has_accounts: bool = False) -> None:
+        self._ledger, self._people, self._has_accounts = ledger, people, has_accounts
 
     def settle(self, event: Noted, page: PageState) -> Settlement:
         """What comes of an event, with the state of its page after everything that is known."""
@@ -115,8 +117,9 @@ class Answers:
         if refusal is not None:
             return Settlement("refused", *refusal, identity_of)
         why = typed_text(page.values[WHY])
+        person = self._person(page.who, page)
         try:
-            approvals.answer(self._ledger, identity_of, verdict, page.person, content, "notion", why, people=self._people, via=via)
+            approvals.answer(self._ledger, identity_of, verdict, person, content, "notion", why, people=self._people, via=via)
         except LedgerError:
             raise
         except PermanentError as error:
@@ -129,17 +132,26 @@ class Answers:
         if page.altered or page.is_void:
             told = f"o texto da página foi alterado. Desfaça a alteração, volte «{STATUS}» a {PROPOSED} e responda de novo."
             return told, f"altered on the page: {', '.join(sorted(page.altered)) or 'put back since, after the answer'}"
-        return self._unlisted(decision, page.person)
+        return self._unlisted(decision, self._person(page.who, page))
+
+    def _person(self, who: str, page: PageState) -> str:
+        """Who speaks: an account where the workspace has them, and nothing else there; else whoever the page names. "" for nobody."""
+        return (who if account_in(who) else "") if self._has_accounts else who or page.claimed
 
     def _unlisted(self, decision: Mapping[str, Any], person: str) -> tuple[str, str] | None:
         if self._people.is_open:
             return "ninguém está autorizado a responder por páginas neste ambiente (ECO_APPROVERS).", "nobody is listed in ECO_APPROVERS"
+        if not person and self._has_accounts:
+            return f"não se sabe que conta respondeu. Volte «{STATUS}» a {PROPOSED} e responda de novo.", "the account is not known"
         if not person:
             return f"falta dizer quem responde, em «{BY}».", "the answer names no person"
+        account = account_in(person)
+        if account is not None and account.is_bot:
+            return f"{account.shown} é uma integração, e só pessoas respondem.", f"{account.shown} is no person"
         try:
             self._people.admit(person, dict(decision))
         except PermanentError as error:
-            return f"{person} não pode responder por esta decisão.", str(error)
+            return f"{account.shown if account else person} não pode responder por esta decisão.", str(error)
         return None
 
     def _counted(self, event: Noted, decision_id: str, verdict: str) -> Settlement:
@@ -155,7 +167,7 @@ class Answers:
             if not event.after.strip():
                 return Settlement(decision_id=identity_of)
             return Settlement("refused", f"«{EARNED}» não é um valor em reais.", "the outcome is no amount", identity_of)
-        unlisted = self._unlisted(decision, event.who or page.person)
+        unlisted = self._unlisted(decision, self._person(event.who, page))
         if unlisted is not None:
             return Settlement("refused", *unlisted, identity_of)
         source = TOLD

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from eco_assets.jorge.accounts import account_in
 from eco_assets.personal_data import normal, replaced
 from eco_assets.settings import AGENTS
 from notion_sync.approval_pages import proposed_on
@@ -28,7 +30,7 @@ class _Event(BaseModel):
     Attributes:
         id: unique for what happened. seq: its number in the synchronisation's table.
         page: the page's key, as `relatorios/2018-05-31/varejo.md`. key: the block, property or comment, as the machine names it.
-        who: the person's name where it is known. at: when it was noted.
+        who: the person's name where it is known, in Notion with the account's id. at: when it was noted.
         decision: the beginning of the decision's id where the page or the block is about one; agent, as_of: whose day it is about.
     """
 
@@ -129,7 +131,7 @@ def typed(noted: Noted) -> FeedbackEvent:
         "seq": noted.id,
         "page": noted.page,
         "key": noted.key,
-        "who": _masked(noted.who),
+        "who": _who(noted.who),
         "at": noted.at,
         "before": _masked(noted.before),
         "after": _masked(noted.after),
@@ -158,6 +160,12 @@ def subject(page: str, key: str) -> dict[str, str]:
         "agent": next((part for part in parts if part in AGENTS), ""),
         "as_of": next((part for part in parts if _DAY.fullmatch(part)), ""),
     }
+
+
+def _who(who: str) -> str:
+    """Names stay and addresses do not; the id of an account is what tells two people of one name apart, and is no text of theirs."""
+    account = account_in(who)
+    return str(replace(account, name=_masked(account.name), email="")) if account else _masked(who)
 
 
 def _masked(text: str) -> str:

@@ -67,11 +67,12 @@ class Intake:
         lake, ledger: targets.
         people: who may answer.
         lock: a file; two consumers of one home take turns.
+        has_accounts: the pages are in Notion, where accounts answer and names that people fill in count for nothing.
     """
 
-    def __init__(self, lake: Lake, ledger: Ledger, people: Approvers, lock: Path) -> None:
+    def __init__(self, lake: Lake, ledger: Ledger, people: Approvers, lock: Path, *, has_accounts: bool = False) -> None:
         self._lake, self._ledger = lake, ledger
-        self._answers = Answers(ledger, people)
+        self._answers = Answers(ledger, people, has_accounts=has_accounts)
         lock.parent.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(lock)
 

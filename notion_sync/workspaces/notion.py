@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from eco_assets.jorge.accounts import Account
 from notion_sync.documents.canonical import canonical_text
 from notion_sync.documents.inline import plain
 from notion_sync.documents.markdown_inline import escape
@@ -47,6 +48,8 @@ class Notion:
         self._me = ""
         self._names: dict[str, str] = {}
         self._words: list[str] = []
+        self._discussed: set[str] = set()
+        self._moved: dict[str, str] = {}
 
     def form(self, key: str, document: Document) -> tuple[Block, ...]:
         """See `Workspace.form`."""
@@ -111,15 +114,19 @@ class Notion:
         return raw["last_edited_by"]["id"] == self._me and all(self._is_ours(child) for child in raw.get("children", ()))
 
     def _who(self, user: Mapping[str, Any]) -> str:
+        """The account, as `Account` writes it; "" for our own."""
         identity = str(user["id"])
-        if identity == self._me:
-            return ""
-        if identity not in self._names:
+        if identity != self._me and identity not in self._names:
             try:
-                self._names[identity] = str(self._api.ask("GET", f"users/{identity}").get("name") or identity)
-            except NotionRefused:
-                self._names[identity] = identity
-        return self._names[identity]
+                self._names[identity] = str(Account.of(self._api.ask("GET", f"users/{identity}")))
+            except NotionRefused:  # users cannot be read without the capability: the id is all there is
+                self._names[identity] = str(Account.of(user))
+        return "" if identity == self._me else self._names[identity]
+
+    @property
+    def own_id(self) -> str:
+        """Who we are in Notion; "" while no page was read, so that nothing was written either."""
+        return self._me
 
     def apply(
         self, page: Page, operations: Sequence[Operation], values: Mapping[str, Property], pictures: Mapping[str, bytes], intend: Intend
@@ -128,20 +135,27 @@ class Notion:
         target = NotionTarget(pictures=self._pictures.uploaded(pictures))
         if values:
             intend("properties", {})
-            self._api.ask("PATCH", f"pages/{page.ref}", {"properties": self._columns.encoded(values)})
+            try:
+                self._api.ask("PATCH", f"pages/{page.ref}", {"properties": self._columns.encoded(values)})
+            except NotionRefused as error:
+                if error.status not in _CHANGED_MEANWHILE:
+                    raise
+                return Written(refused=frozenset(operation.key for operation in operations) | {""})
         ids: dict[str, str] = {}
         refused: set[str] = set()
+        self._discussed.clear()
+        self._moved.clear()
         before = [each.id for each in page.blocks]
         for group in _grouped(operations):
             try:
                 done = self._carried_out(page, group, ids, [*before, *ids.values()], target, intend)
             except NotionRefused as error:
-                if error.status not in (400, 404):
+                if error.status not in _CHANGED_MEANWHILE:
                     raise
                 done = None  # what it is about is gone or was changed: look again
             ids |= done or {}
             refused |= {each.key for each in group} if done is None else set()
-        return Written(ids, frozenset(refused))
+        return Written(ids, frozenset(refused), frozenset(self._discussed))
 
     def _carried_out(
         self, page: Page, group: Sequence[Operation], ids: Mapping[str, str], before: Sequence[str], target: NotionTarget, intend: Intend
@@ -150,7 +164,7 @@ class Notion:
         first = group[0]
         match first:
             case Insert():
-                behind = ids.get(first.after_key) if first.after_key else first.after
+                behind = ids.get(first.after_key) if first.after_key else self._moved.get(first.after or "", first.after)
                 if first.after_key and behind is None:
                     return None
                 return self._insert(page, [each for each in group if isinstance(each, Insert)], behind, before, target, intend)
@@ -158,8 +172,8 @@ class Notion:
                 name = self._update(page, first, before, target, intend)
                 return {first.key: name} if name else None
             case Delete(_, block_id, expect):
-                if self._api_comments(block_id):
-                    return {}
+                if self._is_discussed(block_id):
+                    return None
                 intend("delete", {"id": block_id, "expect": expect})
                 return {} if self._delete(block_id, expect) else None
             case Suggest():
@@ -206,13 +220,22 @@ class Notion:
                     raise
                 return None
             return update.block_id
+        if self._is_discussed(update.block_id):
+            return None
         intend("update", {**goal, "before": list(before)})
         (payload,) = to_blocks([update.block], target)
         (made,) = append_all(page.ref, [payload], self._sender(page.ref, update.block_id, True))
         if self._delete(update.block_id, update.expect):
+            self._moved[update.block_id] = made
             return made
         self._delete(made, block_hash(update.block))
         return None
+
+    def _is_discussed(self, block_id: str) -> bool:
+        """Whether people's comments would go with a block; it is noted."""
+        is_so = any(not each.is_ours for each in self._api_comments(block_id))
+        self._discussed |= {block_id} if is_so else set()
+        return is_so
 
     def _delete(self, block_id: str, expect: str) -> bool:
         """Delete a block, and bring it back if it was another by then; whether it is gone."""
@@ -229,7 +252,7 @@ class Notion:
         if raw.get("has_children"):
             raw["children"] = self._below(block_id)
         (block,) = units(read_blocks([raw])) or (Paragraph(""),)
-        if block_hash(block) == expect:
+        if block_hash(block) == expect and not self._is_discussed(block_id):
             return False
         # Deleting and restoring make us the last who changed it; the words are a person's all the same.
         self._store.keep(_RESTORED, {**self._store.place(_RESTORED), block_id: True})
@@ -238,9 +261,7 @@ class Notion:
 
     def settle(self, bodies: Sequence[Mapping[str, Any]]) -> None:
         """See `Workspace.settle`."""
-        for body in bodies:
-            if "expect" not in body:
-                continue
+        for body in {str(body["id"]): body for body in bodies if "expect" in body}.values():
             if not self._me:
                 self._me = str(self._api.ask("GET", "users/me")["id"])
             try:
@@ -277,7 +298,12 @@ class Notion:
 
     def comments(self, ref: str) -> Sequence[Comment]:
         """See `Workspace.comments`: the page's, and those of its first level of blocks."""
-        blocks = [str(each["id"]) for each in self._api.listed("GET", f"blocks/{ref}/children")]
+        try:
+            blocks = [str(each["id"]) for each in self._api.listed("GET", f"blocks/{ref}/children")]
+        except NotionRefused as error:
+            if error.status not in _CHANGED_MEANWHILE:
+                raise
+            return []  # the access was taken away just now: the next look at the page tells
         return [*self._api_comments(ref), *(comment for block in blocks for comment in self._api_comments(block))]
 
     def changed(self, known: Mapping[str, tuple[str, str]]) -> Iterable[str]:
@@ -296,6 +322,8 @@ class Notion:
 
 
 _RESTORED = "restored"
+_CHANGED_MEANWHILE = (400, 403, 404)
+"""What Notion answers when a column, a block or the access to a page was taken away after the page was read: looking again tells."""
 _BY_CREATION = {"timestamp": "created_time", "direction": "ascending"}
 
 
