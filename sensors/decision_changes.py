@@ -25,6 +25,7 @@ from sensors.verdicts import CARRIES_OUT, CHANGES, Change, Verdict, Verdicts, ch
 
 # Changes of one asset that a tick reads; the next tick reads on. A change takes 30 ms to judge, and Dagster gives a tick 60 s.
 BATCH = 200
+INTERVAL_S = 15
 CHECK = "triggers_up_to_date"  # of the execution asset; see `lag.py`
 LATE_S = 600.0  # a run of the whole graph takes minutes, and its decisions wait for its end
 
@@ -91,7 +92,8 @@ def decision_sensor(
     keys: Sequence[dg.AssetKey],
     carried_out_by: dg.AssetKey,
     job: str,
-    is_resident_at_work: Callable[[], bool] = lambda: False,
+    outbox: Callable[[], Outbox | None] = lambda: None,
+    interval_s: int = INTERVAL_S,
 ) -> dg.SensorDefinition:
     """A sensor that asks for a run of `job` for each day on which an asset of `keys` changed.
 
@@ -100,13 +102,14 @@ def decision_sensor(
         keys: the decision assets; their blocking checks are looked up in the graph that the sensor is loaded with.
         carried_out_by: the asset that carries decisions out; a run that made it too is not asked for again.
         job: name of a daily partitioned job.
-        is_resident_at_work: whether a resident worker carries accepted changes out; then this sensor only asks for what follows.
+        outbox: that of the resident worker; while one is at work it carries accepted changes out, and this sensor asks for what follows.
+        interval_s: seconds between two ticks.
     """
 
     @dg.sensor(
         name=sensor_name(agent),
         job_name=job,
-        minimum_interval_seconds=15,
+        minimum_interval_seconds=interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Carries out the {agent} agent's decisions when they change and their checks passed.",
     )
@@ -115,8 +118,11 @@ def decision_sensor(
         changes = list(read_changes(context.instance, cursor, keys))
         verdicts = Verdicts(context.instance, _blocking(context, keys), carried_out_by)
         # While the resident worker is at work, what is accepted is its own; this sensor asks for the reports when it is done.
-        is_resident = is_resident_at_work()
+        box = outbox() if changes or cursor.pending else None
+        is_resident = box is not None and box.is_worked_on()
         todo = plan(cursor, changes, lambda change: _left_to(is_resident, verdicts.of_day(change, keys)))
+        if box is not None and todo.days:
+            todo = _take(box, agent, todo, verdicts)
         if todo.rejected:
             context.log.warning(_refused(todo))
         requests = [request_for(agent, day, asked, carried_out_by) for day, asked in todo.days.items()]
@@ -163,6 +169,15 @@ def _cursor(context: dg.SensorEvaluationContext) -> Cursor:
 
 def _left_to(is_resident: bool, verdict: Verdict) -> Verdict:
     return "held" if is_resident and verdict == "accepted" else verdict
+
+
+def _take(box: Outbox, agent: str, todo: Plan, verdicts: Verdicts) -> Plan:
+    """What of the plan is this sensor's to start; a change that a worker has meanwhile, or answered, waits for the next tick."""
+    accepted = {change.storage_id: change for asked in todo.days.values() for change in asked}
+    taken = box.take(agent, accepted, lambda number: verdicts.answered(accepted[number]) == "accepted")
+    days = _by_day(change for number, change in accepted.items() if number in taken)
+    waiting = tuple(change for number, change in accepted.items() if number not in taken)
+    return replace(todo, days=days, cursor=replace(todo.cursor, pending=(*todo.cursor.pending, *waiting)))
 
 
 def _following(context: dg.SensorEvaluationContext, job: str, carried_out_by: dg.AssetKey) -> list[dg.AssetKey]:
@@ -228,12 +243,7 @@ def decision_sensors() -> Iterator[dg.SensorDefinition]:
     """One sensor an agent."""
     for agent in AGENTS:
         keys = [decision_key(policy) for policy in load_policies().values() if policy.agent == agent]
-        yield decision_sensor(agent, keys, execution_key(agent), execution_job(agent), _is_resident_at_work)
-
-
-def _is_resident_at_work() -> bool:
-    folder = Settings.from_env().resident
-    return folder.is_dir() and Outbox(folder).is_worked_on()
+        yield decision_sensor(agent, keys, execution_key(agent), execution_job(agent), lambda: Outbox(Settings.from_env().resident))
 
 
 __all__ = ["BEGINNING", "Change", "Cursor", "Plan", "decision_sensor", "decision_sensors", "plan", "read_changes", "request_for"]

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from eco_assets.console import say
 from eco_assets.resident.outbox import Outbox, Trigger
 from sensors.decision_changes import BEGINNING, Cursor, plan, read_changes, request_for
-from sensors.verdicts import CHANGES, Change, Verdicts
+from sensors.verdicts import CHANGES, Change, Verdict, Verdicts
 
 POLL_S = 0.2
 LOOK_AGAIN_S = 2.0  # with changes that wait: a run's end is no event of an asset
@@ -89,8 +89,11 @@ class Resident:
         done = []
         for trigger in self._outbox.due():
             try:
-                if not self._is_reported(trigger):
+                answers = self._answers(trigger)
+                if "accepted" in answers:
                     self._report(trigger, self._execute(trigger.agent, trigger.day))
+                elif "resident" in answers:  # whoever did may have died before the checks were told; carrying out again does nothing
+                    self._report_checks(trigger, self._execute(trigger.agent, trigger.day))
             except Exception as error:  # noqa: BLE001 (what is wrong with one agent's day must not stop the others)
                 pause = self._outbox.failed(trigger, f"{type(error).__name__}: {error}")
                 say(f"{trigger.key}: {error}; tried again in {pause:.0f} s")
@@ -99,11 +102,11 @@ class Resident:
             done.append(trigger.key)
         return done
 
-    def _is_reported(self, trigger: Trigger) -> bool:
-        """Whether a process that died since, or a sensor's run, carried this very trigger out."""
+    def _answers(self, trigger: Trigger) -> set[Verdict]:
+        """Who carried this very trigger out: a worker that died since (`resident`), a sensor's run (`done`), or nobody (`accepted`)."""
         same = [Change(number, "", trigger.day, "", trigger.changed_at) for number in trigger.changes]
         verdicts = Verdicts(self._instance, (), self._assets[trigger.agent])
-        return all(verdicts.answered(change) != "accepted" for change in same)
+        return {verdicts.answered(change) for change in same}
 
     def _report(self, trigger: Trigger, result: Result) -> None:
         key = self._assets[trigger.agent]
@@ -116,6 +119,10 @@ class Resident:
         }
         made = dg.AssetMaterialization(key, partition=trigger.day, metadata=told)
         self._instance.report_runless_asset_event(made)
+        self._report_checks(trigger, result)
+
+    def _report_checks(self, trigger: Trigger, result: Result) -> None:
+        key = self._assets[trigger.agent]
         for name, (is_passed, metadata) in result.checks.items():
             check = dg.AssetCheckEvaluation(asset_key=key, check_name=name, passed=is_passed, metadata=metadata)
             self._instance.report_runless_asset_event(check)

@@ -97,10 +97,15 @@ class Verdicts:
         return any(event.asset_key == self._carried_out_by and event.partition == change.day for event in events)
 
     def answered(self, change: Change) -> Verdict:
-        """`accepted`, where neither a run that a sensor asked for nor the resident worker names this change among those it answers."""
+        """`accepted`, where neither a run that a sensor asked for nor the resident worker names this change among those it answers.
+
+        A run that was made and never submitted answers nothing: a daemon that died between the two, or that gave its tick up, submits it
+        only when the sensor asks for its run key again.
+        """
         number = str(change.storage_id)
         asked = dg.RunsFilter(tags={CARRIES_OUT: self._carried_out_by.to_user_string(), "dagster/partition": change.day})
-        if any(number in run.tags.get(CHANGES, "").split(",") for run in self._instance.get_runs(asked)):
+        runs = (run for run in self._instance.get_runs(asked) if run.status is not dg.DagsterRunStatus.NOT_STARTED)
+        if any(number in run.tags.get(CHANGES, "").split(",") for run in runs):
             return "done"
         made = dg.AssetRecordsFilter(self._carried_out_by, asset_partitions=[change.day], after_timestamp=change.at - SKEW_S)
         for record in self._instance.fetch_materializations(made, limit=PAGE).records if change.day else ():

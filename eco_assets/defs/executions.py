@@ -4,6 +4,8 @@ The workflows and the durable engine are in `eco_assets/jorge`; what a person mu
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -13,7 +15,8 @@ from eco_assets.defs.measure import measured
 from eco_assets.defs.partitions import DAILY
 from eco_assets.jorge.controls import intake_of
 from eco_assets.jorge.dead_letters import standing
-from eco_assets.jorge.dispatch import execute_day
+from eco_assets.jorge.dispatch import Executed, execute_day
+from eco_assets.ledger import Ledger
 from eco_assets.mcp.policies import load_policies
 from eco_assets.settings import AGENTS
 from resources.platform import PlatformResource
@@ -41,6 +44,26 @@ def outcomes_key(agent: str) -> dg.AssetKey:
     return dg.AssetKey(["executions", agent, "outcomes"])
 
 
+@dataclass(frozen=True)
+class Told:
+    """What an execution tells the graph: metadata of its materialization, and checks by name (passed, metadata)."""
+
+    metadata: dict[str, Any]
+    checks: dict[str, tuple[bool, dict[str, Any]]]
+
+
+def tell(ledger: Ledger, executed: Executed) -> Told:
+    """What a day's execution tells, whether a run or the resident worker carried it out."""
+    outcomes = executed.outcomes()
+    ended = {name: outcomes.get(name, 0) for name in ("completed", "compensated", "failed")}
+    finished, dead = sum(ended.values()), standing(ledger, executed.records)
+    is_met = not finished or (finished - ended["failed"]) / finished >= TARGET
+    return Told(
+        {"dagster/row_count": len(executed.records), "new_executions": executed.added, **outcomes},
+        {SUCCESS: (is_met, {"finished": finished, **ended}), DEAD: (not dead["open"], {"failed": ended["failed"], **dead})},
+    )
+
+
 def _executions(agent: str) -> dg.AssetsDefinition:
     key = execution_key(agent)
 
@@ -63,21 +86,11 @@ def _executions(agent: str) -> dg.AssetsDefinition:
         engines, day = platform.get(), day_of(context)
         with measured(engines, context, agent):
             executed = execute_day(engines.ledger, agent, day.isoformat(), engines.engine, intake=intake_of(engines))
-        outcomes = executed.outcomes()
-        ended = {name: outcomes.get(name, 0) for name in ("completed", "compensated", "failed")}
-        finished = sum(ended.values())
-        rate = (finished - ended["failed"]) / finished if finished else None
-        dead = standing(engines.ledger, executed.records)
+        told = tell(engines.ledger, executed)
         return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(executed.records),
-                "new_executions": executed.added,
-                **outcomes,
-                "outbox": path_metadata(engines.settings.outbox),
-            },
+            metadata={**told.metadata, "outbox": path_metadata(engines.settings.outbox)},
             check_results=[
-                dg.AssetCheckResult(check_name=SUCCESS, passed=rate is None or rate >= TARGET, metadata={"finished": finished, **ended}),
-                dg.AssetCheckResult(check_name=DEAD, passed=not dead["open"], metadata={"failed": ended["failed"], **dead}),
+                dg.AssetCheckResult(check_name=name, passed=is_passed, metadata=found) for name, (is_passed, found) in told.checks.items()
             ],
         )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from eco_assets.defs.decisions import decision_key
-from eco_assets.defs.executions import DEAD, SUCCESS, TARGET, execution_key
+from eco_assets.defs.executions import execution_key, tell
 from eco_assets.defs.inprocess import prepare_instance
 from eco_assets.mcp.policies import load_policies
 from eco_assets.platform import Platform
@@ -74,7 +74,6 @@ def watched_agents() -> list[Watched]:
 def carry_out(platform: Platform, engine: AbstractContextManager[Engine] | None, agent: str, day: str) -> Result:
     """Carry out an agent's day with an engine (the platform's own by default); what is told is what the execution asset tells."""
     from eco_assets.jorge.controls import intake
-    from eco_assets.jorge.dead_letters import standing
     from eco_assets.jorge.dispatch import execute_day
     from eco_assets.jorge.queues import load_queues
     from sensors.resident import Result
@@ -82,14 +81,8 @@ def carry_out(platform: Platform, engine: AbstractContextManager[Engine] | None,
     # A resident worker ends each day's orders before the next, so its queue is empty; but people may have paused the agent.
     held = intake(platform.ledger, load_queues(platform.settings.home), dict)
     executed = execute_day(platform.ledger, agent, day, platform.engine if engine is None else lambda: engine, intake=held)
-    outcomes = executed.outcomes()
-    ended = {name: outcomes.get(name, 0) for name in ("completed", "compensated", "failed")}
-    finished, dead = sum(ended.values()), standing(platform.ledger, executed.records)
-    is_met = not finished or (finished - ended["failed"]) / finished >= TARGET
-    return Result(
-        {"dagster/row_count": len(executed.records), "new_executions": executed.added, **outcomes},
-        {SUCCESS: (is_met, {"finished": finished, **ended}), DEAD: (not dead["open"], {"failed": ended["failed"], **dead})},
-    )
+    told = tell(platform.ledger, executed)
+    return Result(told.metadata, told.checks)
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 A process that dies between reading and acting leaves the row, and the next one acts on it; one that dies before the row was written
 leaves the cursor as it was, and the next one reads again. A lock file says whether somebody is at work, and the system releases it
 when the process dies.
+
+Sensors carry out what no worker does. Who takes a change is written here too, so that worker and sensor never both do: whoever writes
+it first has it. A sensor takes changes over from a worker that is gone, and only while it holds the worker's lock for a moment.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +29,11 @@ CREATE TABLE IF NOT EXISTS triggers (
   written_at REAL NOT NULL, done_at REAL,
   attempts INTEGER NOT NULL DEFAULT 0, retry_at REAL NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT ''
 ) STRICT;
+CREATE TABLE IF NOT EXISTS claims (change INTEGER PRIMARY KEY, taken_by TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS triggers_open ON triggers (written_at) WHERE done_at IS NULL;
 """
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 300.0
+RESIDENT, SENSOR = "resident", "sensor"  # who takes a change
 
 
 @dataclass(frozen=True)
@@ -98,17 +103,47 @@ class Outbox:
         return None if row is None else str(row[0])
 
     def write(self, agent: str, cursor: str, triggers: Iterable[Trigger]) -> int:
-        """Remember the cursor and what it leads to, in one transaction; a trigger that is known is left as it is. Returns the new ones."""
+        """Remember the cursor and what it leads to, in one transaction; leaves what was taken before. Returns the number of new ones."""
         now, added = time.time(), 0
+        into = "INSERT INTO triggers (key, agent, day, changes, asked_by, changed_at, written_at)"
         with self._connect() as db:
             db.execute("BEGIN IMMEDIATE")
             for each in triggers:
-                row = (each.key, each.agent, each.day, json.dumps(each.changes), each.asked_by, each.changed_at, now)
-                into = "INTO triggers (key, agent, day, changes, asked_by, changed_at, written_at)"
-                added += db.execute(f"INSERT OR IGNORE {into} VALUES (?, ?, ?, ?, ?, ?, ?)", row).rowcount
+                claim = "INSERT OR IGNORE INTO claims VALUES (?, ?)"
+                mine = [change for change in each.changes if db.execute(claim, (change, RESIDENT)).rowcount]
+                if mine:  # its newest change names a trigger, and a change belongs to one trigger only
+                    row = (f"{agent}:{each.day}:{max(mine)}", agent, each.day, json.dumps(mine), each.asked_by, each.changed_at, now)
+                    added += db.execute(f"{into} VALUES (?, ?, ?, ?, ?, ?, ?)", row).rowcount
             db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (agent, cursor))
             db.execute("COMMIT")
         return added
+
+    def take(self, agent: str, changes: Collection[int], is_open: Callable[[int], bool]) -> set[int]:
+        """Take changes for a sensor, so that no worker carries them out; returns those that it has now.
+
+        None where a worker is at work. `is_open` is asked while none can be: whether nobody answered a change meanwhile.
+        """
+        lock = FileLock(self._lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return set()
+        try:
+            taken = {change for change in changes if is_open(change)}
+            with self._connect() as db:
+                db.execute("BEGIN IMMEDIATE")
+                db.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?)", [(change, SENSOR) for change in sorted(taken)])
+                query = "SELECT key, changes FROM triggers WHERE done_at IS NULL AND agent = ?"
+                for key, text in db.execute(query, (agent,)).fetchall():
+                    left = [change for change in json.loads(text) if change not in taken]
+                    if left:
+                        db.execute("UPDATE triggers SET changes = ? WHERE key = ?", (json.dumps(left), key))
+                    else:
+                        db.execute("UPDATE triggers SET done_at = ?, error = 'left to the sensor' WHERE key = ?", (time.time(), key))
+                db.execute("COMMIT")
+        finally:
+            lock.release()
+        return taken
 
     def due(self, now: float | None = None) -> list[Trigger]:
         """What is to be carried out now, the oldest first; what failed waits for its next try."""

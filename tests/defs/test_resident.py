@@ -99,15 +99,47 @@ def test_one_worker_at_a_time(outbox: Outbox) -> None:
     assert not outbox.is_worked_on()
 
 
-def test_while_a_resident_is_at_work_the_sensor_starts_nothing_and_when_it_dies_it_does(instance: dg.DagsterInstance) -> None:
-    is_at_work = [True]
-    agent = Agent(instance)
-    agent._definitions = _definitions(agent.script, lambda: is_at_work[0])
+def test_while_a_resident_is_at_work_the_sensor_starts_nothing_and_when_it_dies_it_does(
+    instance: dg.DagsterInstance, outbox: Outbox
+) -> None:
+    agent = Agent(instance, lambda: outbox)
     agent.run(DECIDE, DAY)
-    assert agent.tick() == []
-    assert "resident worker" in agent.skipped
-    is_at_work[0] = False
+    with outbox.working():
+        assert agent.tick() == []
+        assert "resident worker" in agent.skipped
     assert agent.tick() == [DAY]
+
+
+def test_what_a_sensor_took_no_worker_carries_out(instance: dg.DagsterInstance, outbox: Outbox) -> None:
+    agent, acts = Agent(instance, lambda: outbox), Acts()
+    agent.run(DECIDE, DAY)
+    assert agent.tick() == [DAY]  # its run is asked for and not made yet, so the log says nothing of it
+    assert worker(instance, outbox, acts).turn() == []
+    assert acts.days == []
+
+
+def test_a_sensor_takes_over_what_a_worker_that_is_gone_left_open(instance: dg.DagsterInstance, outbox: Outbox) -> None:
+    agent, acts = Agent(instance, lambda: outbox), Acts()
+    agent.run(DECIDE, DAY)
+    assert worker(instance, outbox, acts).look() == 1
+    assert agent.tick() == [DAY]
+    assert worker(instance, outbox, acts).turn() == []
+    assert (acts.days, outbox.status()["open"]) == ([], 0)
+
+
+def test_a_worker_that_died_before_it_told_its_checks_leaves_them_to_the_next(
+    instance: dg.DagsterInstance, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Agent(instance).run(DECIDE, DAY)
+    dying = worker(instance, outbox, Acts())
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(dying, "_report_checks", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        dying.turn()
+    check = dg.AssetCheckKey(ACTS, "success_rate")
+    assert instance.get_latest_asset_check_evaluation_record(check) is None
+    assert len(worker(instance, outbox, Acts()).turn()) == 1
+    assert instance.get_latest_asset_check_evaluation_record(check).evaluation.passed
+    assert len(instance.fetch_materializations(ACTS, limit=5).records) == 1
 
 
 def test_after_the_resident_the_sensor_asks_only_for_what_follows(instance: dg.DagsterInstance, outbox: Outbox) -> None:

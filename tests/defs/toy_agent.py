@@ -9,6 +9,7 @@ import dagster as dg
 
 from eco_assets.defs.executions import execution_key
 from eco_assets.defs.jobs import execution_job
+from eco_assets.resident.outbox import Outbox
 from sensors.decision_changes import decision_sensor
 
 AGENT = "varejo"
@@ -52,7 +53,9 @@ def _decisions(point: str, script: Script) -> dg.AssetsDefinition:
     return decide
 
 
-def _definitions(script: Script, is_resident_at_work: Callable[[], bool] = lambda: False, *, has_report: bool = False) -> dg.Definitions:
+def _definitions(
+    script: Script, outbox: Callable[[], Outbox | None] = lambda: None, *, has_report: bool = False, interval_s: int = 15
+) -> dg.Definitions:
     @dg.asset(key=["reports", AGENT, "page"], deps=list(POINTS.values()), partitions_def=DAYS)
     def page() -> None:
         script.meanwhile()
@@ -83,20 +86,20 @@ def _definitions(script: Script, is_resident_at_work: Callable[[], bool] = lambd
             job(execution_job(AGENT), acting.downstream()),
             *(job(point, dg.AssetSelection.assets(key)) for point, key in POINTS.items()),
         ],
-        sensors=[decision_sensor(AGENT, list(POINTS.values()), execution_key(AGENT), execution_job(AGENT), is_resident_at_work)],
+        sensors=[decision_sensor(AGENT, list(POINTS.values()), execution_key(AGENT), execution_job(AGENT), outbox, interval_s)],
     )
 
 
 class Agent:
     """The toy agent on an instance, with the daemon's part: it keeps the cursor and never runs a run key twice."""
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
+    def __init__(self, instance: dg.DagsterInstance, outbox: Callable[[], Outbox | None] = lambda: None) -> None:
         self.instance = instance
         self.script = Script()
         self.cursor: str | None = None
         self.keys: list[str] = []
         self.skipped = ""
-        self._definitions = _definitions(self.script)
+        self._definitions = _definitions(self.script, outbox)
 
     def run(self, job: str, day: str) -> dg.ExecuteInProcessResult:
         """Run a job for a day; a failed check or step does not raise."""

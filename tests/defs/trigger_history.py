@@ -31,7 +31,7 @@ class History:
 
     def __init__(self, instance: dg.DagsterInstance, folder: Path, seed: int) -> None:
         self.instance, self.folder, self.random = instance, folder, random.Random(seed)
-        self.agent = Agent(instance)
+        self.agent = Agent(instance, lambda: Outbox(folder))
         self.cursor: str | None = None
         self.cursors: list[str | None] = [None]
         self.accepted: set[int] = set()
@@ -89,16 +89,25 @@ class History:
             ticked = self.agent._definitions.get_sensor_def(f"{AGENT}_decisions_changed").evaluate_tick(context)
             for request in ticked.run_requests or []:
                 self._maybe_die(may_die)
-                if not self.instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": str(request.run_key)})):
-                    tags = {**request.tags, "dagster/run_key": str(request.run_key)}
-                    self.instance.create_run_for_job(self.job, tags=tags)
-                    started += 1
+                started += self._start(request, may_die)
             self._maybe_die(may_die)
         except Killed:
             return started
         self.cursor = ticked.cursor
         self.cursors.append(self.cursor)
         return started
+
+    def _start(self, request: dg.RunRequest, may_die: bool) -> bool:
+        """Make the request's run, then submit it; a run that was made and not submitted before a death is submitted now."""
+        tags = {**request.tags, "dagster/run_key": str(request.run_key), "dagster/partition": str(request.partition_key)}
+        found = self.instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": str(request.run_key)}))
+        run = found[0] if found else self.instance.create_run_for_job(self.job, tags=tags)
+        if run.status is not dg.DagsterRunStatus.NOT_STARTED:
+            return False
+        self._maybe_die(may_die)
+        launched = dg.DagsterEvent(event_type_value=dg.DagsterEventType.PIPELINE_STARTING.value, job_name=run.job_name)
+        self.instance.report_dagster_event(launched, run_id=run.run_id)
+        return True
 
     def forget(self) -> None:
         """Put an older cursor back, or none."""
@@ -140,7 +149,8 @@ class History:
         """How often each change was carried out: by runs that sensors asked for, and by the resident worker."""
         counted: Counter[int] = Counter()
         for run in self.instance.get_runs(dg.RunsFilter(tags={CARRIES_OUT: ACTS.to_user_string()})):
-            counted.update(map(int, run.tags[CHANGES].split(",")))
+            if run.status is not dg.DagsterRunStatus.NOT_STARTED:
+                counted.update(map(int, run.tags[CHANGES].split(",")))
         cursor = None
         while True:
             page = self.instance.fetch_materializations(ACTS, limit=200, cursor=cursor)
