@@ -92,7 +92,8 @@ class Platform:
 
         settings = self.settings
         database = settings.home / "knowledge" / "sync.db"
-        return open_knowledge(settings.knowledge, database, settings.notion_token, settings.notion_parent, settings.notion_url)
+        place = (settings.notion_token, settings.notion_parent, settings.notion_url)
+        return open_knowledge(settings.knowledge, database, *place, looks=settings.knowledge_comment_looks)
 
     @property
     def workspace(self) -> Knowledge:

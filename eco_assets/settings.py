@@ -81,6 +81,9 @@ class Settings(BaseModel):
     notion_webhook_token: str | None = Field(
         default=None, repr=False, description="Verification token of Notion's webhook subscription; deliveries are signed with it."
     )
+    knowledge_comment_looks: int = Field(
+        default=30, ge=0, description="Requests by which a synchronisation asks about comments in Notion on pages that did not change."
+    )
     knowledge_poll_s: int = Field(
         default=300, ge=15, description="Seconds after which the daemon looks for what people said, without a webhook or a changed file."
     )

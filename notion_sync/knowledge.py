@@ -23,6 +23,7 @@ from notion_sync.approval_pages import HUMAN, STATUS
 from notion_sync.documents.markdown_writer import to_markdown
 from notion_sync.documents.tree import Document
 from notion_sync.sync.engine import Engine
+from notion_sync.sync.listening import LOOKS, Listener
 from notion_sync.sync.properties import Owner
 from notion_sync.sync.store import Conflict, Event, Note, Row, Store
 from notion_sync.workspaces.folder import Folder, write_picture
@@ -75,6 +76,7 @@ class Knowledge:
         database: file of what is remembered.
         workspace: another place than the folder.
         clock: now, in UTC.
+        looks: how many places of pages that nobody changed are asked about comments at each synchronisation (`sync/listening.py`).
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Knowledge:
         database: Path,
         workspace: Callable[[Store], Workspace] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        looks: int = LOOKS,
     ) -> None:
         self.root = root
         self.store = Store(database, clock)
@@ -91,6 +94,7 @@ class Knowledge:
         database.parent.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(database.with_suffix(".lock"))
         self._engine = Engine(self.workspace, self.store, self._lock, OWNERS, STATUS)
+        self._listener = Listener(self.workspace, self.store, looks)
 
     def publish(self, path: str, document: Document, images: Mapping[str, bytes] | None = None) -> Published:
         """Say what a page says from now on, and bring it there; nothing is written that is already there.
@@ -135,19 +139,33 @@ class Knowledge:
         """
         pages = [page for page in self.store.pages() if kinds is None or page[1] in kinds]
         known = {key: (ref, etag) for key, _, ref, state, _, _, etag in pages if ref is not None and state != "deleted"}
-        changed = set(self.workspace.changed(known)) | self.store.pages_waiting()
         report = SyncReport(pages=len(pages))
-        for key, _, ref, state, wanted, said, _ in pages:
-            if state == "deleted" or (ref is not None and key not in changed and wanted == said and state != "suspended"):
-                report = replace(report, deleted=report.deleted + (state == "deleted"))
-                continue
-            report = self._synced(key, report, dry_run=dry_run)
-        return report
-
-    def _synced(self, key: str, report: SyncReport, *, dry_run: bool) -> SyncReport:
         try:
-            done = self._engine.sync(key, self._pictures(key), dry_run=dry_run)
-            told = 0 if dry_run or done.state != "live" else self._listen(key)
+            changed = set(self.workspace.changed(known)) | self.store.pages_waiting()
+        except TransientError:
+            return replace(report, unsettled=len(pages))
+        quiet = []
+        for key, _, ref, state, wanted, said, _ in pages:
+            is_back = state == "deleted" and ref is not None and self.workspace.is_back(ref)
+            if state == "deleted" and not is_back:
+                report = replace(report, deleted=report.deleted + 1)
+            elif ref is not None and key not in changed and wanted == said and state == "live":
+                quiet.append(key)
+            else:
+                report = self._synced(key, report, dry_run=dry_run, is_back=is_back)
+        return report if dry_run else self._overheard(quiet, report)
+
+    def _overheard(self, quiet: Sequence[str], report: SyncReport) -> SyncReport:
+        """Listen to pages that nobody changed."""
+        try:
+            return replace(report, events=report.events + self._listener.overhear(quiet))
+        except TransientError:
+            return replace(report, unsettled=report.unsettled + 1)
+
+    def _synced(self, key: str, report: SyncReport, *, dry_run: bool, is_back: bool = False) -> SyncReport:
+        try:
+            done = self._engine.sync(key, self._pictures(key), dry_run=dry_run, is_back=is_back)
+            told = 0 if dry_run or done.state != "live" else self._listener.listen(key)
         except TransientError:
             return replace(report, unsettled=report.unsettled + 1)
         return replace(
@@ -165,23 +183,6 @@ class Knowledge:
         row = self.store.page(key)
         files = {name: self._folder.picture(key, name) for name in (row.pictures if row else {})}
         return {name: file.read_bytes() for name, file in files.items() if file.exists()}
-
-    def _listen(self, key: str) -> int:
-        """Note people's comments, each once; one that was changed is noted again."""
-        row = self.store.page(key)
-        if row is None or row.ref is None:
-            return 0
-        told = self.store.comments(key)
-        new = {each.id: each for each in self.workspace.comments(row.ref) if not each.is_ours and told.get(each.id) != each.text}
-        keys = {entry.block_id: entry.key for entry in row.entries}
-        notes = [
-            Note("commented", keys.get(each.block_id, ""), each.who, told.get(name, ""), each.text,
-                 f"{key}@{name}.{hashlib.sha256(each.text.encode()).hexdigest()[:12]}")
-            for name, each in new.items()
-        ]  # fmt: skip
-        if notes:
-            self.store.told(row, {name: each.text for name, each in new.items()}, notes)
-        return len(notes)
 
     def events(self, after: int = 0) -> list[Event]:
         """What happened on the pages, oldest first, from event `after` on, which is not among them."""
@@ -235,14 +236,14 @@ class Knowledge:
             self._engine.sync(path, self._pictures(path))
 
 
-def open_knowledge(root: Path, database: Path, token: str | None, parent: str | None, url: str) -> Knowledge:
+def open_knowledge(root: Path, database: Path, token: str | None, parent: str | None, url: str, looks: int = LOOKS) -> Knowledge:
     """The knowledge base of a home: Notion with a token, the folder without.
 
     Raises:
         ConfigError: a token without the page under which the pages go.
     """
     if not token:
-        return Knowledge(root, database)
+        return Knowledge(root, database, looks=looks)
     if not parent:
         raise ConfigError("NOTION_TOKEN is set and NOTION_PARENT is not: set it to the id of a page shared with the integration")
 
@@ -254,4 +255,4 @@ def open_knowledge(root: Path, database: Path, token: str | None, parent: str | 
         transport = Transport(token, url, Limiter(database.with_name("notion-budget.db")))
         return Notion(transport, parent, store, Folder(root))
 
-    return Knowledge(root, database, notion)
+    return Knowledge(root, database, notion, looks=looks)

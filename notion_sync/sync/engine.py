@@ -18,9 +18,10 @@ from notion_sync.sync.alignment import anchors_of, keyed
 from notion_sync.sync.merge import Delete, Desired, Entry, Insert, Plan, Remote, Update, block_hash, merge
 from notion_sync.sync.notes import block_notes, property_notes
 from notion_sync.sync.properties import Owner, PropertyPlan, merge_properties
-from notion_sync.sync.recovery import adopted, recovered, replaced, without_echo
-from notion_sync.sync.store import Note, Pending, Row, Store, to_json
-from notion_sync.workspaces.protocol import TITLE, Known, Page, PageDeleted, PageSuspended, Unsure, Workspace, Written
+from notion_sync.sync.recovery import adopted, left_behind, recovered, replaced
+from notion_sync.sync.schema import to_json
+from notion_sync.sync.store import Note, Pending, Row, Store
+from notion_sync.workspaces.protocol import TITLE, Known, Page, PageDeleted, PageSuspended, Standing, Unsure, Workspace, Written
 
 MOST_ROUNDS = 12
 """How often a page is looked at again in one go while people are at it; the next synchronisation goes on."""
@@ -52,26 +53,30 @@ class Engine:
         self._lock = lock
         self._owners: Mapping[str, Owner] = {TITLE: "shared", **owners}
 
-    def sync(self, key: str, pictures: Mapping[str, bytes] | None = None, *, dry_run: bool = False, is_look: bool = True) -> Done:
+    def sync(
+        self, key: str, pictures: Mapping[str, bytes] | None = None, *, dry_run: bool = False, is_look: bool = True, is_back: bool = False
+    ) -> Done:
         """Bring a page in line.
 
         Args:
             key: the page's.
             pictures: name → content, for those that are to be written.
             dry_run: only say what would be done.
+            is_back: a page that a person deleted is there again.
             is_look: look at the page although the machine has nothing new to say.
 
         Raises:
             TransientError: the workspace does not answer; what was begun is in the outbox.
         """
         total = Done()
+        self._discussed: frozenset[str] = frozenset()
         with self._lock:
             row = self.store.page(key)
             if row is not None and not is_look and row.wanted == row.said and row.state == "live" and not self.store.pending(key):
                 return total
             for number in range(MOST_ROUNDS):
                 try:
-                    done = self._round(key, pictures or {}, dry_run=dry_run)
+                    done = self._round(key, pictures or {}, dry_run=dry_run, is_back=is_back)
                 except Unsure:
                     if number == MOST_ROUNDS - 1:
                         raise
@@ -83,9 +88,9 @@ class Engine:
                     break
         return total
 
-    def _round(self, key: str, pictures: Mapping[str, bytes], *, dry_run: bool) -> Done:
+    def _round(self, key: str, pictures: Mapping[str, bytes], *, dry_run: bool, is_back: bool) -> Done:
         row = self.store.page(key)
-        if row is None or row.state == "deleted":
+        if row is None or (row.state == "deleted" and not is_back):
             return Done(state="deleted" if row else "new")
         pending = self.store.pending(key)
         if row.etag and not pending and row.wanted == row.said and row.etag == self.workspace.stamp(row.ref or ""):
@@ -95,16 +100,17 @@ class Engine:
             if dry_run:
                 return Done(writes=1)
             row = replace(row, ref=self._ref(row, document))
-        undone = self.workspace.settle([each.body for each in pending]) or ()
-        pending = [each for number, each in enumerate(pending) if number not in undone]
-        now, notes = replaced(row, pending)
         try:
-            page = self.workspace.read(row.ref or "", [now.known])
-        except PageDeleted:
-            return self._gone(now, [*notes, Note("deleted")], dry_run=dry_run)
+            undone = () if dry_run else self.workspace.settle([each.body for each in pending]) or ()
+            pending = [each for number, each in enumerate(pending) if number not in undone]
+            now, notes = replaced(row, pending)
+            try:
+                page = self.workspace.read(row.ref or "", [now.known])
+            except PageDeleted:
+                return self._gone(now, [*notes, Note("deleted")], dry_run=dry_run)
+            return self._merged(now, document, page, pending, notes, pictures, dry_run=dry_run)
         except PageSuspended as error:
             return self._gone(row, [Note("suspended", after=str(error))], dry_run=dry_run)
-        return self._merged(now, document, page, pending, notes, pictures, dry_run=dry_run)
 
     def _ref(self, row: Row, document: Document) -> str:
         """The page's name, made once: what was made and not remembered is found by its key."""
@@ -131,22 +137,26 @@ class Engine:
         *,
         dry_run: bool,
     ) -> Done:
-        came_back = [Note("restored", after="a página voltou")] if row.state == "suspended" else []
+        came_back = [Note("restored", after="a página voltou")] if row.state in ("suspended", "deleted") else []
         blocks = self.workspace.form(row.key, document)
         row = adopted(row, page, blocks, anchors_of(document.blocks)) if row.version == 0 and not pending else recovered(row, pending, page)
-        row, stale = without_echo(row, pending, page)
+        stale = [each for each in left_behind(row, pending, page) if each.block_id not in self._discussed]
         wanted = keyed(row.entries, blocks, anchors_of(document.blocks))
-        plan = merge(row.entries, wanted, [Remote(each.id, each.block, each.has_open_comments) for each in page.blocks])
-        plan = replace(plan, operations=(*plan.operations, *stale))
+        plan = merge(row.entries, wanted, [Remote(each.id, each.block, self._is_discussed(each)) for each in page.blocks])
+        plan = replace(plan, operations=(*stale, *plan.operations))
         values = self._properties(row, document, page)
         notes = [*before, *came_back, *block_notes(row, plan, page, wanted), *property_notes(values, page, self.status)]
         conflicts = sum(note.kind == "conflict" for note in notes)
         if dry_run:
             return Done(len(plan.operations) + bool(values.writes), len(notes), conflicts, is_settled=not plan.operations)
         written = self._write(row, plan, wanted, values, page, pictures, notes)
+        self._discussed |= written.discussed if written is not None else frozenset()
         if written is not None and "" in written.refused:  # a person was faster, and nothing of it was written: look again
             return Done(is_settled=False)
-        return self._remember(row, plan, wanted, values, page, written, notes)
+        return self._remember(row, plan, wanted, values, page, written, notes, is_recovered=bool(pending))
+
+    def _is_discussed(self, standing: Standing) -> bool:
+        return standing.has_open_comments or standing.id in self._discussed
 
     def _properties(self, row: Row, document: Document, page: Page) -> PropertyPlan:
         said = {**document.properties, TITLE: document.title}
@@ -190,6 +200,8 @@ class Engine:
         page: Page,
         written: Written | None,
         notes: Sequence[Note],
+        *,
+        is_recovered: bool,
     ) -> Done:
         done = written or Written(etag=page.etag)
         kept = [note for note in notes if note.key not in done.refused]
@@ -198,7 +210,6 @@ class Engine:
         properties = dict(values.base)
         markdown = _markdown(page, known, values)
         is_final = written is None or (done.known is not None and not done.refused)
-        is_same = known == row.known and properties == dict(row.properties)
         after = replace(
             row,
             state="live",
@@ -209,9 +220,9 @@ class Engine:
             properties=properties,
         )
         is_machine = written is not None
-        cause = "publicação" if is_machine else "edição"
-        author = "eco" if is_machine else page.who or "pessoa"
-        self.store.commit(after, kept, None if is_same or not is_final else markdown, author, cause)
+        cause = "publicação" if is_machine or is_recovered else "edição"
+        author = "eco" if is_machine or is_recovered else page.who or "pessoa"
+        self.store.commit(after, kept, markdown if is_final else None, author, cause)
         if is_final:
             self.workspace.accepted(row.key, row.ref or "", read_markdown(markdown), {})
         count = len(plan.operations) - len(done.refused) + bool(values.writes) if is_machine else 0

@@ -34,7 +34,7 @@ class Desired:
 
 @dataclass(frozen=True)
 class Remote:
-    """A block as it stands on the page."""
+    """A block as it stands on the page. `has_open_comments`: people discuss it, so it must neither be replaced nor deleted."""
 
     id: str
     block: Block
@@ -177,7 +177,7 @@ class _Work:
             self.events.append(Event("edited", entry.key, found.id, before=entry.seen, after=stands))
         if stands == said:
             self._agree(entry, found, said)
-        elif is_new and not is_edited and entry.state == "machine" and not wanted.is_append_only:
+        elif is_new and not is_edited and entry.state == "machine" and not wanted.is_append_only and not found.has_open_comments:
             self.operations.append(Update(entry.key, found.id, wanted.block, expect=stands))
             self.entries[entry.key] = replace(entry, said=said, seen=said)
         elif is_new and not wanted.is_append_only:

@@ -82,6 +82,8 @@ def _settle(
     """Return the value that shall stand, and what happened."""
     is_edited = before is not None and stands != before.seen
     changed = [PropertyEvent("changed", name, before.seen, stands)] if is_edited and before is not None else []
+    if owner == "human" and before is None and is_said and stands != said and not _is_empty(stands):
+        changed = [PropertyEvent("changed", name, said, stands)]  # filled in before the machine ever looked
     if owner == "human" or not is_said:
         return stands, changed
     if owner == "append_only":

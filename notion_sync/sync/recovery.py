@@ -9,8 +9,9 @@ from notion_sync.documents.tree import Block
 from notion_sync.sync.alignment import keyed
 from notion_sync.sync.merge import Delete, Entry, block_hash
 from notion_sync.sync.properties import Seen
-from notion_sync.sync.store import Note, Pending, Row, from_json
-from notion_sync.workspaces.protocol import Known, Page, Standing
+from notion_sync.sync.schema import from_json
+from notion_sync.sync.store import Note, Pending, Row
+from notion_sync.workspaces.protocol import Known, Page, Standing, kind_of
 
 
 def adopted(row: Row, page: Page, wanted: Sequence[Block], anchors: Mapping[str, str]) -> Row:
@@ -39,71 +40,85 @@ def recovered(row: Row, pending: Sequence[Pending], page: Page) -> Row:
     """Account for the writes of single blocks that were begun: take over what they made."""
     entries_of = {entry.key: entry for entry in row.entries}
     standing = {each.id: each for each in page.blocks}
-    for write in pending:
+    for write, made in zip(pending, _made(pending, page), strict=True):
         if write.kind == "insert":
-            _inserted(write, entries_of, page)
+            _inserted(write, entries_of, made)
         elif write.kind == "delete" and write.body["id"] not in standing:
             entries_of = {key: entry for key, entry in entries_of.items() if entry.block_id != write.body["id"]}
         elif write.kind == "update":
-            _updated(write, entries_of, standing, page)
+            _updated(write, entries_of, standing, made)
     return replace(row, entries=tuple(entries_of.values()))
 
 
-def _inserted(write: Pending, entries: dict[str, Entry], page: Page) -> None:
-    """Blocks that were not there before, made by the machine, in the order in which they were sent."""
+def _made(pending: Sequence[Pending], page: Page) -> list[list[Standing]]:
+    """The machine's blocks that each write may have made: they were not there before it, and were there before the next one."""
+    found: list[list[Standing]] = []
+    later: set[str] | None = None
+    for write in reversed(pending):
+        before = write.body.get("before")
+        if before is None or write.kind not in ("insert", "update"):
+            found.append([])
+            continue
+        were = set(before)
+        found.append([each for each in page.blocks if each.was_made_by_us and each.id not in were and (later is None or each.id in later)])
+        later = were
+    return found[::-1]
+
+
+def _inserted(write: Pending, entries: dict[str, Entry], made: Sequence[Standing]) -> None:
+    """Blocks in the order in which they were sent. What is missing before one that stands there was made, and deleted by a person."""
     claimed = {entry.block_id for entry in entries.values()}
-    new = [each for each in page.blocks if each.id not in write.body["before"] and each.id not in claimed and each.was_made_by_us]
-    for key, digest in zip(write.body["keys"], write.body["hashes"], strict=True):
+    new = [each for each in made if each.id not in claimed]
+    missing: list[Entry] = []
+    hashes: Sequence[str] = write.body["hashes"]
+    is_whole = len(made) == len(hashes)
+    for key, digest in zip(write.body["keys"], hashes, strict=True):
         found = next((each for each in new if block_hash(each.block) == digest), None)
-        if found is None and new and (new[0].is_ours or len(new) == len(write.body["keys"])):
-            found = new[0]
+        found = found or (_changed(key, new[0], hashes, is_whole=is_whole) if new else None)
         if found is None:
+            missing.append(Entry(key, None, digest, digest, "deleted"))
             continue
         new = new[new.index(found) + 1 :]
         # Half of it may stand there: then it says less than it should, which the next comparison completes.
         seen = block_hash(found.block) if found.is_ours else digest
+        entries |= {each.key: each for each in missing if each.key not in entries}
         entries[key] = Entry(key, found.id, seen, seen)
+        missing = []
 
 
-def _updated(write: Pending, entries: dict[str, Entry], standing: dict[str, Standing], page: Page) -> None:
+def _changed(key: str, found: Standing, hashes: Sequence[str], *, is_whole: bool) -> Standing | None:
+    """The next block, if it is the wanted one and no longer says what was sent: half done, or changed by a person."""
+    is_alike = key.rpartition("/")[2].rpartition("-")[0] == kind_of(found.block)
+    is_other = block_hash(found.block) not in hashes
+    return found if is_alike and is_other and (found.is_ours or is_whole) else None
+
+
+def _updated(write: Pending, entries: dict[str, Entry], standing: dict[str, Standing], made: Sequence[Standing]) -> None:
     """A block changed in place, or its replacement where that took its place."""
-    key, digest = write.body["key"], write.body["hash"]
+    key, name, digest, expect = (str(write.body[part]) for part in ("key", "id", "hash", "expect"))
     entry = entries.get(key)
-    if entry is None:
-        return
-    old = standing.get(write.body["id"])
+    if entry is None or entry.block_id != name:  # what was known when the write was noted
+        entry = entries[key] = Entry(key, name, expect, expect)
+    old = standing.get(name)
     if old is not None:
-        stands = block_hash(old.block)
-        if stands == digest:
+        if block_hash(old.block) == digest:
             entries[key] = replace(entry, said=digest, seen=digest)
-        elif old.is_ours and stands != entry.seen:
-            entries[key] = replace(entry, said=stands, seen=stands)
-        return
-    if write.body.get("before") is None:  # changed in place, and then a person deleted it
+        # Anything else than what we wrote is a person's, or a person's with our words in it, even where we were the last who changed it.
         return
     claimed = {each.block_id for each in entries.values()}
-    new = [each for each in page.blocks if each.id not in write.body["before"] and each.id not in claimed and each.was_made_by_us]
+    new = [each for each in made if each.id not in claimed]
     if new:
         seen = block_hash(new[0].block) if new[0].is_ours else digest
         entries[key] = replace(entry, block_id=new[0].id, said=seen, seen=seen)
 
 
-def without_echo(row: Row, pending: Sequence[Pending], page: Page) -> tuple[Row, list[Delete]]:
-    """Blocks that a begun replacement left behind beside the block they should replace: they go, if they are still the machine's."""
+def left_behind(row: Row, pending: Sequence[Pending], page: Page) -> list[Delete]:
+    """Blocks that a begun replacement left beside the block that they should replace: they go, if they are still the machine's."""
     claimed = {entry.block_id for entry in row.entries}
-    stale = []
-    for write in pending:
-        if write.kind == "update" and write.body.get("before") is not None:
-            stale += [
-                Delete(f"~{each.id}", each.id, block_hash(each.block))
-                for each in page.blocks
-                if each.id not in write.body["before"] and each.id not in claimed and each.is_ours
-            ]
-    fresh = {key for write in pending if write.kind == "echo" for key in write.body["keys"]}
-    stands = {each.id: each for each in page.blocks}
-    entries = []
-    for entry in row.entries:
-        found = stands.get(entry.block_id or "")
-        is_echo = entry.key in fresh and found is not None and found.is_ours
-        entries.append(replace(entry, seen=block_hash(found.block)) if is_echo and found is not None else entry)
-    return replace(row, entries=tuple(entries)), stale
+    stale = {
+        each.id: Delete(f"~{each.id}", each.id, block_hash(each.block))
+        for write, made in zip(pending, _made(pending, page), strict=True)
+        for each in made
+        if write.kind == "update" and each.id not in claimed and each.is_ours
+    }
+    return list(stale.values())

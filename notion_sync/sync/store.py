@@ -5,43 +5,20 @@ One SQLite file (WAL). `commit` writes a page's new state, its events and versio
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from notion_sync.documents.tree import Property
 from notion_sync.sync.merge import Entry
 from notion_sync.sync.properties import Seen
+from notion_sync.sync.schema import SCHEMA, from_json, to_json
 from notion_sync.workspaces.protocol import Known
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS page (
-  key TEXT PRIMARY KEY, kind TEXT NOT NULL, ref TEXT, state TEXT NOT NULL, document TEXT NOT NULL, wanted TEXT NOT NULL, said TEXT NOT NULL,
-  version INTEGER NOT NULL, etag TEXT NOT NULL, entries TEXT NOT NULL, known TEXT NOT NULL, properties TEXT NOT NULL, pictures TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS outbox (
-  id INTEGER PRIMARY KEY, page TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, at TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS event (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, page TEXT NOT NULL, key TEXT NOT NULL, who TEXT NOT NULL,
-  before TEXT NOT NULL, after TEXT NOT NULL, at TEXT NOT NULL, source_id TEXT NOT NULL UNIQUE
-) STRICT;
-CREATE TABLE IF NOT EXISTS conflict (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, page TEXT NOT NULL, key TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, at TEXT NOT NULL,
-  closed_at TEXT
-) STRICT;
-CREATE TABLE IF NOT EXISTS version (
-  page TEXT NOT NULL, n INTEGER NOT NULL, markdown TEXT NOT NULL, sha256 TEXT NOT NULL, author TEXT NOT NULL, cause TEXT NOT NULL,
-  at TEXT NOT NULL, PRIMARY KEY (page, n)
-) STRICT;
-CREATE TABLE IF NOT EXISTS comment (page TEXT NOT NULL, id TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (page, id)) STRICT;
-CREATE TABLE IF NOT EXISTS place (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
-"""
 
 
 @dataclass(frozen=True)
@@ -134,7 +111,7 @@ class Store:
         try:
             if not self._is_ready or not self.path.stat().st_size:
                 db.execute("PRAGMA journal_mode=WAL")
-                db.executescript(_SCHEMA)
+                db.executescript(SCHEMA)
                 self._is_ready = True
             db.execute("PRAGMA synchronous=FULL")
             yield db
@@ -203,8 +180,9 @@ class Store:
             markdown: the accepted state, kept as a version where it is another than the last; None where it did not change.
         """
         at = self.clock().isoformat()
-        row = replace(row, version=row.version + 1) if notes or markdown is not None else row
         with self._writing() as db:
+            is_new = markdown is not None and _is_new(db, row.key, markdown)
+            row = replace(row, version=row.version + 1) if notes or is_new else row
             for number, note in enumerate(notes):
                 source = note.source or f"{row.key}#{row.version}.{number}"
                 values = (note.kind, row.key, note.key, note.who, note.before, note.after, at, source)
@@ -217,11 +195,8 @@ class Store:
                 elif note.kind in ("accepted", "deleted", "handed_over"):
                     closing = "UPDATE conflict SET closed_at = ? WHERE page = ? AND (key = ? OR ? = '') AND closed_at IS NULL"
                     db.execute(closing, (at, row.key, note.key, note.key))
-            if markdown is not None:
-                import hashlib
-
-                digest = hashlib.sha256(markdown.encode()).hexdigest()
-                state = (row.key, row.version, markdown, digest, author, cause, at)
+            if markdown is not None and is_new:
+                state = (row.key, row.version, markdown, _digest(markdown), author, cause, at)
                 db.execute("INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?)", state)
             _save(db, row)
             if row.state != "suspended":  # else nobody could look what became of it
@@ -280,6 +255,16 @@ _COLUMNS = "key, kind, ref, state, document, wanted, said, version, etag, entrie
 _EVENT = "id, kind, page, key, who, before, after, at, source_id"
 
 
+def _is_new(db: sqlite3.Connection, page: str, markdown: str) -> bool:
+    """Whether a state is another than the newest version of a page."""
+    last = db.execute("SELECT sha256 FROM version WHERE page = ? ORDER BY n DESC LIMIT 1", (page,)).fetchone()
+    return last is None or last[0] != _digest(markdown)
+
+
+def _digest(markdown: str) -> str:
+    return hashlib.sha256(markdown.encode()).hexdigest()
+
+
 def _save(db: sqlite3.Connection, row: Row) -> None:
     seen = {name: [to_json(value.said), to_json(value.seen)] for name, value in row.properties.items()}
     packed = (
@@ -297,17 +282,3 @@ def _row(found: Sequence[Any]) -> Row:
     known = tuple(Known(*each) for each in json.loads(found[10]))
     seen = {name: Seen(from_json(said), from_json(value)) for name, (said, value) in json.loads(found[11]).items()}
     return Row(*found[:9], entries, known, seen, json.loads(found[12]))  # type: ignore[call-arg]
-
-
-def to_json(value: Property) -> Any:
-    """A property's value as JSON says it."""
-    if isinstance(value, date):
-        return {"date": value.isoformat()}
-    return list(value) if isinstance(value, tuple) else value
-
-
-def from_json(value: Any) -> Property:
-    """The value that `to_json` wrote."""
-    if isinstance(value, dict):
-        return date.fromisoformat(value["date"])
-    return tuple(value) if isinstance(value, list) else value

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -204,6 +205,7 @@ def _handler(emulator: NotionEmulator) -> type[BaseHTTPRequestHandler]:
                 return
             payload = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
             lines = [f"HTTP/1.1 {status} Status", "Content-Type: application/json; charset=utf-8", f"Content-Length: {len(payload)}"]
+            lines.append(f"Date: {format_datetime(emulator.clock.now, usegmt=True)}")
             lines += [f"{name}: {value}" for name, value in extra.items()]
             head = ("\r\n".join(lines) + "\r\n\r\n").encode()
             self.wfile.write(head + (payload[: len(payload) // 2] if is_truncated else payload))

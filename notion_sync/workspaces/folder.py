@@ -6,11 +6,8 @@ that nobody wrote in between. People comment by adding a line to the comments' f
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
-import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +19,8 @@ from notion_sync.documents.markdown_writer import IMAGE_FOLDER, to_markdown, wri
 from notion_sync.documents.tree import Block, Document, Property
 from notion_sync.sync.alignment import recognised
 from notion_sync.sync.merge import Delete, Insert, Operation, Suggest, Update, block_hash
+from notion_sync.workspaces.drafts import DRAFTS, Drafts
+from notion_sync.workspaces.files import sha256, write_if_new
 from notion_sync.workspaces.protocol import (
     TITLE,
     Comment,
@@ -37,8 +36,6 @@ from notion_sync.workspaces.protocol import (
 
 LEGACY = ".eco-publicado.json"
 """Hashes of what earlier versions of Eco wrote: such a page is the machine's."""
-DRAFTS = ".eco-rascunhos"
-"""Where a page's next content lies until it takes the page's place. Whether it did is told by whether it is gone."""
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9][\w.-]*\.png", re.ASCII)
 
 
@@ -49,6 +46,7 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.drafts = Drafts(root / DRAFTS)
 
     def form(self, key: str, document: Document) -> tuple[Block, ...]:
         """See `Workspace.form`."""
@@ -66,7 +64,7 @@ class Folder:
     def stamp(self, ref: str) -> str:
         """The hash of the file."""
         page = self.file(ref)
-        return _sha256(page.read_bytes()) if page.exists() else "missing"
+        return sha256(page.read_bytes()) if page.exists() else "missing"
 
     def read(self, ref: str, bases: Sequence[Sequence[Known]]) -> Page:
         """See `Workspace.read`."""
@@ -82,16 +80,16 @@ class Folder:
             raise PageSuspended(f"{ref}: {error}") from error
         base = bases[-1]
         standing = recognised(base, units(document.blocks))
-        if not base and _sha256(content) in self._legacy().get(ref, []):
+        if not base and sha256(content) in self._legacy().get(ref, []):
             standing = tuple(Standing(each.id, each.block, is_ours=True) for each in standing)
-        return Page(ref, {**document.properties, TITLE: document.title}, standing, _sha256(content))
+        return Page(ref, {**document.properties, TITLE: document.title}, standing, sha256(content))
 
     def apply(
         self, page: Page, operations: Sequence[Operation], values: Mapping[str, Property], pictures: Mapping[str, bytes], intend: Intend
     ) -> Written:
         """See `Workspace.apply`. All of it is one write, or none."""
         for name, data in pictures.items():
-            _write_if_new(self.picture(page.ref, name), data)
+            write_if_new(self.picture(page.ref, name), data)
         target, ids, suggestions = _changed(page.blocks, operations)
         self._suggest(page.ref, suggestions)
         properties = {**page.properties, **values}
@@ -100,28 +98,14 @@ class Folder:
         goal = [Known(each.id, block_hash(each.block), write_blocks([each.block])) for each in target]
         back = recognised(goal, units(read_markdown(content.decode()).blocks))
         known = tuple(Known(each.id, block_hash(each.block), write_blocks([each.block])) for each in back)
-        if _sha256(content) != page.etag:
-            file = self.file(page.ref)
-            draft = self._draft(page.ref, content)
-            intend("file", {"draft": draft.name, "target": [[each.id, each.hash, each.text] for each in known], "ids": ids})
-            now = _sha256(file.read_bytes()) if file.exists() else ""
-            if now != page.etag:
+        after = sha256(content)
+        if after != page.etag:
+            draft = self.drafts.made(page.ref, content)
+            unit = [[each.id, each.hash, each.text] for each in known]
+            intend("file", {"draft": draft.name, "page": page.ref, "before": page.etag, "after": after, "target": unit, "ids": ids})
+            if not self.drafts.take_place(draft, self.file(page.ref), page.etag):
                 return Written(refused=frozenset(operation.key for operation in operations) | {""})
-            file.parent.mkdir(parents=True, exist_ok=True)
-            draft.replace(file)
-            _make_durable(file.parent)
-        return Written(ids, etag=_sha256(content), known=known)
-
-    @property
-    def _drafts(self) -> Path:
-        return self.root / DRAFTS
-
-    def _draft(self, ref: str, content: bytes) -> Path:
-        """The page's next content, durably, beside the pages and under a name of its own."""
-        draft = self._drafts / f"{_draft_prefix(ref)}-{secrets.token_hex(8)}.tmp"
-        draft.parent.mkdir(parents=True, exist_ok=True)
-        _write_durably(draft, content)
-        return draft
+        return Written(ids, etag=after, known=known)
 
     def _suggest(self, ref: str, suggestions: Sequence[Suggest]) -> None:
         """Say the machine's version, once."""
@@ -129,15 +113,19 @@ class Folder:
         for each in suggestions:
             text = write_blocks([each.block])
             if (each.block_id, text) not in held:
-                line = json.dumps({"id": _sha256(f"{each.block_id}\n{text}".encode())[:16], "de": "eco", "bloco": each.block_id,
+                line = json.dumps({"id": sha256(f"{each.block_id}\n{text}".encode())[:16], "de": "eco", "bloco": each.block_id,
                                    "trecho": each.key, "texto": text}, ensure_ascii=False)  # fmt: skip
                 file = self.comments_file(ref)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 with file.open("a", encoding="utf-8") as stream:
                     stream.write(f"{line}\n")
 
-    def comments(self, ref: str) -> Sequence[Comment]:
-        """See `Workspace.comments`; a line that is no JSON is a person's, `name: text` says whose."""
+    def is_back(self, ref: str) -> bool:
+        """See `Workspace.is_back`."""
+        return self.file(ref).exists()
+
+    def comments(self, ref: str, only: Sequence[str] | None = None) -> Sequence[Comment]:
+        """See `Workspace.comments`: all of them; a line that is no JSON is a person's, `name: text` says whose."""
         file = self.comments_file(ref)
         found: list[Comment] = []
         for line in file.read_text("utf-8", errors="replace").splitlines() if file.exists() else ():
@@ -150,8 +138,11 @@ class Folder:
         return value
 
     def settle(self, bodies: Sequence[Mapping[str, Any]]) -> Collection[int]:
-        """See `Workspace.settle`: a draft that still lies there never took the file's place, whatever people did to the file since."""
-        return [number for number, body in enumerate(bodies) if (self._drafts / str(body["draft"])).exists()]
+        """See `Workspace.settle`: what lies under a draft's name tells whether it took the page's place, whatever people did since."""
+        return [number for number, body in enumerate(bodies) if not self._took_place(body)]
+
+    def _took_place(self, body: Mapping[str, Any]) -> bool:
+        return self.drafts.took_place(body, self.file(str(body["page"]))) if "after" in body else self.drafts.is_gone(body)
 
     def changed(self, known: Mapping[str, tuple[str, str]]) -> Iterable[str]:
         """All of them: `stamp` is cheap here."""
@@ -159,8 +150,7 @@ class Folder:
 
     def accepted(self, key: str, ref: str, document: Document, pictures: Mapping[str, bytes]) -> None:
         """No draft of the page is needed any more."""
-        for draft in self._drafts.glob(f"{_draft_prefix(key)}-*.tmp"):
-            draft.unlink(missing_ok=True)
+        self.drafts.clear(key)
 
     def file(self, key: str) -> Path:
         """The file of a page.
@@ -229,51 +219,9 @@ def _comment(line: str, repeated: int) -> Comment:
     except (ValueError, KeyError, TypeError):
         who, colon, text = line.partition(": ")
         is_named = bool(colon) and len(who.split()) <= 4
-        return Comment(_sha256(f"{line}\n{repeated}".encode())[:16], text if is_named else line, who=who if is_named else "")
+        return Comment(sha256(f"{line}\n{repeated}".encode())[:16], text if is_named else line, who=who if is_named else "")
 
 
 def write_picture(folder: Path, name: str, content: bytes) -> bool:
     """Write a picture where it is not; returns whether it was written."""
-    return _write_if_new(folder / name, content)
-
-
-def _write_if_new(file: Path, content: bytes) -> bool:
-    if file.exists() and file.read_bytes() == content:
-        return False
-    _write(file, content)
-    return True
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write to a neighbour and rename it into place: a reader sees the old bytes or the new, never a part."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        _write_durably(draft, content)
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _write_durably(file: Path, content: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _make_durable(folder: Path) -> None:
-    """A rename survives a power failure from here on; else the page's record could be newer than the page."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _draft_prefix(key: str) -> str:
-    return _sha256(key.encode())[:16]
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return write_if_new(folder / name, content)

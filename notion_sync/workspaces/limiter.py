@@ -29,7 +29,7 @@ class Limiter:
 
     Args:
         path: the file that the processes share. a_minute: requests per window.
-        patience_s: a longer wait than this raises instead. clock, sleep: seconds since 1970, and waiting.
+        window_s: the window's length. patience_s: a longer wait than this raises instead. clock, sleep: seconds since 1970, and waiting.
     """
 
     def __init__(
@@ -39,8 +39,10 @@ class Limiter:
         patience_s: float = 90.0,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        window_s: float = WINDOW_S,
     ) -> None:
         self._path, self._most, self._patience_s, self._clock, self._sleep = path, a_minute, patience_s, clock, sleep
+        self._window_s = window_s
 
     def take(self) -> None:
         """Wait for a place in the budget.
@@ -72,10 +74,10 @@ class Limiter:
             until = float(db.execute("SELECT until FROM pause").fetchone()[0])
             if until > now:
                 return until - now
-            db.execute("DELETE FROM call WHERE at <= ? OR at > ?", (now - WINDOW_S, now + WINDOW_S))
+            db.execute("DELETE FROM call WHERE at <= ? OR at > ?", (now - self._window_s, now + self._window_s))
             count, first = db.execute("SELECT count(*), min(at) FROM call").fetchone()
             if count >= self._most:
-                return max(float(first) + WINDOW_S - now, 0.01)
+                return max(float(first) + self._window_s - now, 0.01)
             db.execute("INSERT INTO call VALUES (?)", (now,))
         return 0.0
 

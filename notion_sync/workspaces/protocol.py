@@ -89,11 +89,13 @@ class Written:
 
     Attributes:
         ids: key → id of the block that now says it. refused: keys whose condition did not hold; "" where properties were not written.
+        discussed: ids of blocks that people discuss, which were therefore neither replaced nor deleted; their keys are among `refused`.
         etag: the page's new one. known: how the page stands now, where the place knows; None: read it.
     """
 
     ids: Mapping[str, str] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
+    discussed: frozenset[str] = frozenset()
     etag: str = ""
     known: tuple[Known, ...] | None = None
 
@@ -138,8 +140,11 @@ class Workspace(Protocol):
     ) -> Written:
         """Carry operations out, each only if its condition holds, and write properties."""
 
-    def comments(self, ref: str) -> Sequence[Comment]:
-        """The open comments of a page."""
+    def comments(self, ref: str, only: Sequence[str] | None = None) -> Sequence[Comment]:
+        """The open comments of a page and of its blocks; of some places where `only` is said: ids of blocks, "" for the page itself."""
+
+    def is_back(self, ref: str) -> bool:
+        """Whether a page that was deleted is there again, as far as `changed` saw."""
 
     def changed(self, known: Mapping[str, tuple[str, str]]) -> Iterable[str]:
         """The keys among `known` (key → ref and `etag`) that may have changed since they were last accepted; may name too many."""

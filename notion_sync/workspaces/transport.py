@@ -8,6 +8,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
@@ -17,15 +20,17 @@ from notion_sync.workspaces.protocol import Unsure
 
 VERSION = "2026-03-11"
 RETRIES = 6
+CHANGED_MEANWHILE = (400, 403, 404)
+"""What Notion answers when a column, a block or the access to a page was taken away after the page was read: looking again tells."""
 _BLOCKED = "public_api_request_blocked"
 
 
 class NotionRefused(PermanentError):
-    """Notion refuses a request for good. `status` and `code` are its own."""
+    """Notion refuses a request for good. `status` and `code` are its own; `path`: what was asked for."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, path: str = "") -> None:
         super().__init__(f"Notion refuses ({status} {code}): {message}")
-        self.status, self.code = status, code
+        self.status, self.code, self.path = status, code, path
 
 
 class Transport:
@@ -38,6 +43,8 @@ class Transport:
     def __init__(self, token: str, url: str, limiter: Limiter, pause_s: float = 0.5) -> None:
         self._token, self._url, self._limiter, self._pause_s = token, url, limiter, pause_s
         self.calls = 0
+        self.now: datetime | None = None
+        """What Notion's clock said with its last answer."""
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None, query: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send a request until it is answered.
@@ -59,9 +66,14 @@ class Transport:
         cursor: str | None = None
         while True:
             paging = {"page_size": 100, **({"start_cursor": cursor} if cursor else {})}
-            found = self.ask(method, path, {**(body or {}), **paging}) if method == "POST" else self.ask(
-                method, path, query={**query, **paging}
-            )  # fmt: skip
+            try:
+                found = self.ask(method, path, {**(body or {}), **paging}) if method == "POST" else self.ask(
+                    method, path, query={**query, **paging}
+                )  # fmt: skip
+            except NotionRefused as error:
+                if cursor and error.code == "validation_error":
+                    raise TransientError(f"Notion no longer knows where the list of {path} went on: it is read again later") from error
+                raise
             yield from found["results"]
             cursor = found.get("next_cursor")
             if not found.get("has_more") or not cursor:
@@ -105,7 +117,7 @@ class Transport:
                 raise Unsure(f"Notion answered {status} to {method} {path}: it may be done") from error
             time.sleep(self._pause_s)
         else:
-            raise NotionRefused(status, code, str(error)) from error
+            raise NotionRefused(status, code, str(error), path) from error
         if is_last:
             raise TransientError(f"Notion answers {status} to {method} {path}") from error
 
@@ -117,6 +129,19 @@ class Transport:
 
     @cached_property
     def _client(self) -> Any:
+        from httpx import Client as Http
         from notion_client import Client
 
-        return Client(auth=self._token, base_url=self._url, notion_version=VERSION, retry=False, log_level=logging.CRITICAL)
+        http = Http(event_hooks={"response": [self.hear]})
+        return Client(auth=self._token, base_url=self._url, notion_version=VERSION, retry=False, log_level=logging.CRITICAL, client=http)
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        if "_client" in self.__dict__:
+            self._client.close()
+            del self._client
+
+    def hear(self, response: Any) -> None:
+        """Take the time from an answer's header."""
+        with suppress(TypeError, ValueError):
+            self.now = parsedate_to_datetime(response.headers.get("Date")).astimezone(UTC)

@@ -9,7 +9,7 @@ import pytest
 from notion_sync.documents.tree import Block, Document, Heading, Paragraph
 from notion_sync.knowledge import Knowledge
 from notion_sync.sync.store import Note, Row, Store
-from notion_sync.workspaces.folder import DRAFTS
+from notion_sync.workspaces.drafts import DRAFTS
 
 PAGE = "relatorios/2026-11-22/varejo.md"
 
