@@ -82,7 +82,7 @@ class Settings(BaseModel):
         default=None, repr=False, description="Verification token of Notion's webhook subscription; deliveries are signed with it."
     )
     knowledge_comment_looks: int = Field(
-        default=30, ge=0, description="Requests by which a synchronisation asks about comments in Notion on pages that did not change."
+        default=10, ge=0, description="Requests by which a synchronisation asks about comments in Notion on pages that did not change."
     )
     knowledge_poll_s: int = Field(
         default=300, ge=15, description="Seconds after which the daemon looks for what people said, without a webhook or a changed file."

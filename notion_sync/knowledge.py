@@ -143,7 +143,7 @@ class Knowledge:
         try:
             changed = set(self.workspace.changed(known)) | self.store.pages_waiting()
         except TransientError:
-            return replace(report, unsettled=len(pages))
+            return replace(report, unsettled=max(1, len(pages)))  # without pages, too, a place that does not answer is no success
         quiet = []
         for key, _, ref, state, wanted, said, _ in pages:
             is_back = state == "deleted" and ref is not None and self.workspace.is_back(ref)

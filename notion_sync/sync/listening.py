@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from notion_sync.sync.store import Note, Store
 from notion_sync.workspaces.protocol import Workspace
 
-LOOKS = 30
+LOOKS = 10
 """Places that one synchronisation asks about without knowing of a comment."""
 _PLACE = "listening"
 

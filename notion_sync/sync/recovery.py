@@ -113,12 +113,12 @@ def _updated(write: Pending, entries: dict[str, Entry], standing: dict[str, Stan
 
 
 def left_behind(row: Row, pending: Sequence[Pending], page: Page) -> list[Delete]:
-    """Blocks that a begun replacement left beside the block that they should replace: they go, if they are still the machine's."""
+    """Blocks that a begun replacement left beside the block that they should replace: they go, if they say only what the machine wrote."""
     claimed = {entry.block_id for entry in row.entries}
     stale = {
         each.id: Delete(f"~{each.id}", each.id, block_hash(each.block))
         for write, made in zip(pending, _made(pending, page), strict=True)
         for each in made
-        if write.kind == "update" and each.id not in claimed and each.is_ours
+        if write.kind == "update" and each.id not in claimed and (each.is_ours or block_hash(each.block) == write.body["hash"])
     }
     return list(stale.values())

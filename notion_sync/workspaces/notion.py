@@ -157,7 +157,7 @@ class Notion:
         try:
             self._rows = {str(page["id"]): str(page["last_edited_time"]) for page in self._listed_rows()}
         except NotionRefused as error:
-            if error.status not in (401, 403, 404):
+            if error.status not in (403, 404) or not known:
                 raise
             self._rows = {}  # the access to all of it was taken away: each page tells so by itself
         return [key for key, (ref, etag) in known.items() if not etag or self._rows.get(ref) != etag]

@@ -140,6 +140,8 @@ class Blocks:
         if self._delete(page.ref, update.block_id, update.expect):
             self._moved[update.block_id] = made
             return made
+        # People may have begun to write in the new block already, so this deletion too must be known to whoever comes after a crash.
+        intend("delete", {"page": page.ref, "id": made, "expect": block_hash(update.block)})
         self._delete(page.ref, made, block_hash(update.block))
         return None
 

@@ -176,3 +176,19 @@ class NotionDesk:
 
     def passes(self, minutes: float = 5) -> None:
         self.emulator.clock.advance(seconds=60 * minutes)
+
+
+def kinds(desk: NotionDesk) -> list[str]:
+    return [event.kind for event in desk.knowledge.events()]
+
+
+def is_silent(desk: NotionDesk) -> bool:
+    """No write, one query, nothing told: also by what the server saw."""
+    desk.emulator.faults.clear()
+    for _ in range(3):
+        desk.passes()
+        desk.knowledge.sync()
+    mark = len(desk.emulator.calls)
+    report = desk.knowledge.sync()
+    calls = [call for call in desk.emulator.calls[mark:] if "/comments" not in call.path]
+    return not (report.writes or report.events or report.unsettled) and len(calls) == 1 and not desk.knowledge.outbox_size()

@@ -182,11 +182,11 @@ def test_local_folder_edited_while_syncing(folder: FolderDesk, monkeypatch: pyte
     """A person saves in the very instant between looking and replacing."""
     folder.knowledge.publish(KEY, page("primeiro texto", "segundo texto"))
     drafts = folder.knowledge.workspace.drafts  # type: ignore[attr-defined]
-    exchange, saved = drafts._exchange, []
+    exchange, edits = drafts._exchange, ["da Ana, no último instante"]
 
     def late(draft: Path, file: Path) -> None:
-        if not saved:
-            saved.append(folder.edit("primeiro", "da Ana, no último instante"))
+        if edits:
+            folder.edit("primeiro", edits.pop())
         exchange(draft, file)
 
     monkeypatch.setattr(drafts, "_exchange", late)

@@ -25,7 +25,7 @@ class Desk:
 
     def __init__(self, root: Path, emulator: NotionEmulator, approvers: str = LISTED) -> None:
         self.emulator = emulator
-        place = {"notion_token": TOKEN, "notion_parent": emulator.root_page(), "notion_url": emulator.url}
+        place = {"notion_token": TOKEN, "notion_parent": emulator.root_page(), "notion_url": emulator.url, "knowledge_comment_looks": 0}
         self.platform = Platform(Settings(home=root / "home", approvers=approvers, **place))
         decision = proposal()
         self.platform.ledger.append([Entry("decision", decision["decision_id"], "comercial", DAY, decision)])

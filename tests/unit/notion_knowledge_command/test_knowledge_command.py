@@ -164,7 +164,12 @@ class TestInNotion:
 
     @pytest.fixture
     def notion(self, tmp_path: Path, emulator: NotionEmulator) -> Home:
-        place = {"NOTION_TOKEN": TOKEN, "NOTION_PARENT": emulator.root_page(), "ECO_NOTION_URL": emulator.url}
+        place = {
+            "NOTION_TOKEN": TOKEN,
+            "NOTION_PARENT": emulator.root_page(),
+            "ECO_NOTION_URL": emulator.url,
+            "ECO_KNOWLEDGE_COMMENT_LOOKS": "0",
+        }
         return Home(tmp_path / "home", ECO_APPROVERS="Ana <ana@empresa.com.br>,Bia", **place)
 
     def test_it_says_where_the_pages_are_and_whom_names_do_not_vouch_for(self, notion: Home) -> None:
