@@ -28,7 +28,7 @@ from eco_assets.defs.executions import execution_key
 from eco_assets.resident.outbox import Outbox
 from sensors.resident import Resident, Result, Watched
 
-HOME = "ECO_KILLED_HOME"
+HOME = "KILLED_HOME"  # not ECO_: an unknown setting would be refused by tests that run after it in this process
 START_S = 30  # a run that does not begin within so long is failed, and made again
 YAML = f"""
 telemetry: {{enabled: false}}

@@ -79,7 +79,7 @@ def made(first: Act | None) -> dict[str, Workflow]:
                 quick = replace(quick, do=acts_then(step.do, refused))
             steps.append(quick)
         slug = f"{name}__{number}{'_back' if is_back else ''}"
-        return replace(WORKFLOWS[name], name=slug, steps=tuple(steps), listens=(), emits=())
+        return replace(WORKFLOWS[name], name=slug, steps=tuple(steps), listens=(), emits=(), is_binding=False)
 
     return catalogue(
         (*(declared(name, at, is_back=False) for name, at in PLACES), *(declared(name, at, is_back=True) for name, at in BACK))

@@ -69,7 +69,7 @@ def broken(name: str, step_name: str) -> Workflow:
         return replace(step, do=do)
 
     steps = tuple(fails(step) if step.name == step_name else step for step in workflow.steps)
-    return replace(workflow, name=f"{name}__{step_name}", steps=steps, listens=(), emits=())
+    return replace(workflow, name=f"{name}__{step_name}", steps=steps, listens=(), emits=(), is_binding=False)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def ran(root: Path, workflows: dict[str, Workflow], source: dict[str, str]) -> R
 @pytest.fixture(scope="module")
 def succeeded(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Every workflow with all its doors open; without its listeners, which have an order of their own here."""
-    alone = {name: replace(workflow, listens=()) for name, workflow in WORKFLOWS.items()}
+    alone = {name: replace(workflow, listens=(), is_binding=False) for name, workflow in WORKFLOWS.items()}
     return ran(tmp_path_factory.mktemp("open"), alone, {name: name for name in alone})
 
 

@@ -17,7 +17,7 @@ from eco_assets.jorge.workflow import Workflow
 from eco_assets.jorge.world import World
 
 DAY = "2026-10-31"
-DEAF: Mapping[str, Workflow] = {name: replace(workflow, listens=()) for name, workflow in WORKFLOWS.items()}
+DEAF: Mapping[str, Workflow] = {name: replace(workflow, listens=(), is_binding=False) for name, workflow in WORKFLOWS.items()}
 """The catalogue without what events start: an order of it is that order alone."""
 
 
