@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,6 +133,20 @@ class Session:
             self._write_head(self._db)
 
 
+def _use_wal(db: sqlite3.Connection, wait_s: float) -> None:
+    """Write ahead, and let readers be. SQLite does not wait here for a process that is just opening or closing the file, so we do."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 class Ledger:
     """Access to one ledger file. Safe for several processes: every append is one immediate transaction, synced to disk."""
 
@@ -151,7 +166,7 @@ class Ledger:
         try:
             db = sqlite3.connect(self._path, timeout=wait_s, isolation_level=None)
             try:
-                db.execute("PRAGMA journal_mode=WAL")
+                _use_wal(db, wait_s)
                 db.execute("PRAGMA synchronous=FULL")
                 yield db
             finally:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -233,3 +234,13 @@ def test_the_newest_hash_of_a_day_is_that_days_own(ledger: Ledger) -> None:
 def test_a_value_has_one_spelling() -> None:
     assert canonical({"b": 1, "a": "ção"}) == canonical({"a": "ção", "b": 1}) == '{"a":"ção","b":1}'
     assert json.loads(canonical([1.5, None, True])) == [1.5, None, True]
+
+
+def test_a_ledger_that_another_process_is_just_opening_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    held = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    held.execute("CREATE TABLE other (x)")
+    held.execute("BEGIN EXCLUSIVE")
+    threading.Timer(0.5, held.rollback).start()
+    assert Ledger(path).head().seq == 0
+    held.close()
